@@ -1,0 +1,162 @@
+package event
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// unquote decodes a JSON string that the scanner has passed. The result is a slice of the input when
+// nothing is escaped. ok is false when it holds half a surrogate pair, which is no text.
+func unquote(quoted []byte) (text []byte, ok bool) {
+	in := quoted[1 : len(quoted)-1]
+	next := bytes.IndexByte(in, '\\')
+	if next < 0 {
+		return in, true
+	}
+	out := make([]byte, 0, len(in))
+	for next >= 0 {
+		out = append(out, in[:next]...)
+		c := in[next+1]
+		in = in[next+2:]
+		switch c {
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			r, _ := hex4(in)
+			in = in[4:]
+			if utf16.IsSurrogate(r) {
+				if len(in) < 6 || in[0] != '\\' || in[1] != 'u' {
+					return nil, false
+				}
+				low, _ := hex4(in[2:])
+				if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
+					return nil, false
+				}
+				in = in[6:]
+			}
+			out = utf8.AppendRune(out, r)
+		default: // quote, backslash, slash
+			out = append(out, c)
+		}
+		next = bytes.IndexByte(in, '\\')
+	}
+	return append(out, in...), true
+}
+
+func hex4(b []byte) (r rune, ok bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	for _, c := range b[:4] {
+		d, ok := unhex(c)
+		if !ok {
+			return 0, false
+		}
+		r = r<<4 | rune(d)
+	}
+	return r, true
+}
+
+func unhex(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10, true
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+// attributeString reads an attribute's string from its JSON text; reason is "" when it is one that
+// CloudEvents allows.
+func attributeString(raw []byte) (s, reason string) {
+	if raw[0] != '"' {
+		return "", reasonString
+	}
+	text, ok := unquote(raw)
+	if !ok {
+		return "", "must not contain half a surrogate pair"
+	}
+	return string(text), textReason(text)
+}
+
+// textReason says why text can not be a CloudEvents string, "" when it can. text is valid UTF-8.
+func textReason(text []byte) string {
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' || c == 0x7f {
+				return reasonControl
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if r <= 0x9f || r >= 0xfdd0 && r <= 0xfdef || r&0xfffe == 0xfffe {
+			return reasonControl
+		}
+		i += n
+	}
+	return ""
+}
+
+const hexLower = "0123456789abcdef"
+
+// appendString appends s as a JSON string. It escapes what RFC 8259 demands and nothing else, so
+// text stays as readable as it came; bytes that are no UTF-8 become U+FFFD.
+func appendString[T string | []byte](dst []byte, s T) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, n := decodeRune(s[i:])
+			if r != utf8.RuneError || n > 1 {
+				i += n
+				continue
+			}
+		}
+		dst = append(dst, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			if c >= utf8.RuneSelf {
+				dst = append(dst, "\ufffd"...)
+			} else {
+				dst = append(dst, '\\', 'u', '0', '0', hexLower[c>>4], hexLower[c&15])
+			}
+		}
+		i++
+		start = i
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+// decodeRune decodes the first rune of s from at most four bytes of it, so that a []byte is not
+// converted as a whole.
+func decodeRune[T string | []byte](s T) (rune, int) {
+	return utf8.DecodeRuneInString(string(s[:min(len(s), utf8.UTFMax)]))
+}

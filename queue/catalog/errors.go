@@ -1,0 +1,45 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotFound says that the table has no record of that name.
+	ErrNotFound = errors.New("no such definition")
+	// ErrExists says that a record that was to be created exists.
+	ErrExists = errors.New("definition already exists")
+	// ErrConflict says that a record, or the catalog, has another revision than the one the change was made for. Read again
+	// and retry.
+	ErrConflict = errors.New("definition was changed meanwhile")
+	// ErrCompacted says that the changes since the asked revision are no longer known one by one: read everything.
+	ErrCompacted = errors.New("changes since that revision are no longer kept")
+)
+
+// ManagedError says that a file declares the record, so that the APIs may not change or delete it.
+type ManagedError struct {
+	Table string
+	Name  Name
+	Owner string
+}
+
+func (e *ManagedError) Error() string {
+	return fmt.Sprintf("%s %s is declared by %s and can only be changed there", e.Table, e.Name.Name, e.Owner)
+}
+
+// TakenError says that a file declares a name that an API's record has.
+type TakenError struct {
+	Table string
+	Name  Name
+	// Owner is the record's: empty for an API's, or another file's.
+	Owner string
+}
+
+func (e *TakenError) Error() string {
+	by := "was created through the API"
+	if e.Owner != "" {
+		by = "is declared by " + e.Owner
+	}
+	return fmt.Sprintf("%s %s already exists: it %s", e.Table, e.Name.Name, by)
+}
