@@ -1,0 +1,67 @@
+package endpoint
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// AttributeDelivery is the name of the system attribute, of type "String", in which a message of a delivery queue carries
+// its [Delivery] as JSON.
+const AttributeDelivery = "router.delivery"
+
+// Delivery says what a message in an endpoint's delivery queue stands for. The message's body is an event in EventBridge
+// form; the message's ID is the delivery's ID, on every attempt.
+//
+// It is written by rules and topics when they publish, and complete: a delivery can be made, retried and dead-lettered
+// after the rule or subscription it came from is gone.
+type Delivery struct {
+	// Origin is the ID of the published event or topic message; attempts are recorded under it.
+	Origin string `json:"origin"`
+	// Account and Region are those of the bus or topic.
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	// Bus, Rule and Target name where it came from: the rule's target by its ID. Or else:
+	Bus    string `json:"bus,omitempty"`
+	Rule   string `json:"rule,omitempty"`
+	Target string `json:"target,omitempty"`
+	// Topic and Subscription name where it came from.
+	Topic        string `json:"topic,omitempty"`
+	Subscription string `json:"subscription,omitempty"`
+	// Published is when it was published, in milliseconds since 1970.
+	Published int64 `json:"published"`
+	// Hops counts the topics and buses the event has passed through before; see MaxHops.
+	Hops int `json:"hops,omitempty"`
+	// Text says that the event's detail is a JSON string that stands for plain text: formats that show the data alone
+	// (raw) send the text.
+	Text bool `json:"text,omitempty"`
+	// Retry, when set, is the target's own retry policy; nil means the endpoint's.
+	Retry *RetryPolicy `json:"retry,omitempty"`
+	// DeadLetter, when set, names the target's own dead-letter queue, in Account and Region; empty means the endpoint's.
+	DeadLetter string `json:"dead_letter,omitempty"`
+}
+
+// MaxHops is how often an event may pass from a bus or topic to another before the router takes it for a loop and
+// dead-letters it.
+const MaxHops = 8
+
+// PublishedAt returns when the delivery was published.
+func (d *Delivery) PublishedAt() time.Time { return time.UnixMilli(d.Published).UTC() }
+
+// Encode returns the JSON form.
+func (d *Delivery) Encode() []byte {
+	b, err := json.Marshal(d)
+	if err != nil { // every field is a plain value
+		panic(fmt.Sprintf("endpoint: encoding a delivery: %v", err))
+	}
+	return b
+}
+
+// DecodeDelivery reads what Encode wrote.
+func DecodeDelivery(b []byte) (*Delivery, error) {
+	d := new(Delivery)
+	if err := json.Unmarshal(b, d); err != nil {
+		return nil, fmt.Errorf("decoding a delivery: %w", err)
+	}
+	return d, nil
+}

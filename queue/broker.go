@@ -1,0 +1,197 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+)
+
+// BuiltinDeadLetters is the name of the queue that takes what was given up and has no dead-letter queue of its own. It
+// exists in every account and region that needs it.
+const BuiltinDeadLetters = "dead-letters"
+
+// Queue is a definition with the incarnation it stands for.
+type Queue struct {
+	Name       Name
+	ID         ID
+	Definition Definition
+	// Owner is empty for a queue made through an API; see catalog.Record.
+	Owner string
+	// Created and Revision are the catalog's.
+	Created, Revision uint64
+}
+
+// Broker is the semantics of queues: names, definitions, defaults, limits, waiting and dead letters. All methods may be
+// called concurrently.
+type Broker struct {
+	store  Store
+	clock  *Clock
+	queues *catalog.Table[Definition]
+}
+
+// NewBroker returns a broker over a store and the definitions in a catalog. Both stay the caller's to close.
+func NewBroker(store Store, definitions *catalog.Catalog, clock *Clock) *Broker {
+	return &Broker{store: store, clock: clock, queues: catalog.NewTable[Definition](definitions, Table)}
+}
+
+// Store returns the store, for packages that append and receive by incarnation (topics, rules, dispatch).
+func (b *Broker) Store() Store { return b.store }
+
+// Clock returns the broker's clock.
+func (b *Broker) Clock() *Clock { return b.clock }
+
+// Now returns the time by the broker's clock, which every call of the store should be given.
+func (b *Broker) Now() time.Time { return b.clock.Now() }
+
+// Lookup returns the queue with the given name, or an error wrapping [ErrNotFound].
+func (b *Broker) Lookup(name Name) (Queue, error) {
+	e, err := b.queues.Get(name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return Queue{}, fmt.Errorf("%w: %s", ErrNotFound, name.Name)
+	}
+	if err != nil {
+		return Queue{}, err
+	}
+	return fromEntry(e), nil
+}
+
+func fromEntry(e catalog.Entry[Definition]) Queue {
+	return Queue{
+		Name: e.Name, ID: IDFor(e.ID, Own), Definition: e.Value,
+		Owner: e.Owner, Created: e.Created, Revision: e.Revision,
+	}
+}
+
+// Create makes a queue. If one of that name exists with the same definition, it is returned and created is false; with
+// another, the error is [ErrExists]. A definition that does not validate, or names a dead-letter queue that does not
+// exist, is an error joining [*InvalidError]s.
+func (b *Broker) Create(ctx context.Context, name Name, def Definition) (q Queue, created bool, err error) {
+	if err := b.check(name, def); err != nil {
+		return Queue{}, false, err
+	}
+	e, err := b.queues.Create(ctx, name, def)
+	if errors.Is(err, catalog.ErrExists) {
+		q, err := b.Lookup(name)
+		if err != nil {
+			return Queue{}, false, err
+		}
+		if !q.Definition.Equal(def) {
+			return Queue{}, false, fmt.Errorf("%w: %s", ErrExists, name.Name)
+		}
+		return q, false, nil
+	}
+	if err != nil {
+		return Queue{}, false, err
+	}
+	return fromEntry(e), true, nil
+}
+
+func (b *Broker) check(name Name, def Definition) error {
+	if err := def.Validate(name.Name); err != nil {
+		return err
+	}
+	if def.DeadLetter == nil {
+		return nil
+	}
+	dlq := Name{Account: name.Account, Region: name.Region, Name: def.DeadLetter.Queue}
+	if _, err := b.Lookup(dlq); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			return &InvalidError{Field: "dead_letter.queue", Reason: fmt.Sprintf("names %q, which does not exist", dlq.Name)}
+		}
+		return err
+	}
+	return nil
+}
+
+// Ensure returns the queue with the given name, and makes it with the given definition if there is none.
+func (b *Broker) Ensure(ctx context.Context, name Name, def Definition) (Queue, error) {
+	q, err := b.Lookup(name)
+	if !errors.Is(err, ErrNotFound) {
+		return q, err
+	}
+	e, err := b.queues.Create(ctx, name, def)
+	if errors.Is(err, catalog.ErrExists) { // somebody else was first
+		return b.Lookup(name)
+	}
+	if err != nil {
+		return Queue{}, err
+	}
+	return fromEntry(e), nil
+}
+
+// Delete removes a queue and all its messages. It fails with [ErrNotFound], or a [*catalog.ManagedError] for a queue that
+// a file declares.
+func (b *Broker) Delete(ctx context.Context, name Name) error {
+	q, err := b.Lookup(name)
+	if err != nil {
+		return err
+	}
+	if err := b.queues.Delete(ctx, name); err != nil {
+		if errors.Is(err, catalog.ErrNotFound) {
+			return fmt.Errorf("%w: %s", ErrNotFound, name.Name)
+		}
+		return err
+	}
+	// A crash here leaves messages of an incarnation that no name leads to; the next start finds them by Orphans.
+	return b.store.Drop(context.WithoutCancel(ctx), b.Now(), []ID{q.ID})
+}
+
+// List returns the queues that q selects in the order of their names, and whether its Limit left some out.
+func (b *Broker) List(q catalog.Query) (queues []Queue, more bool, err error) {
+	entries, more, err := b.queues.List(q)
+	if err != nil {
+		return nil, false, err
+	}
+	queues = make([]Queue, 0, len(entries))
+	for _, e := range entries {
+		queues = append(queues, fromEntry(e))
+	}
+	return queues, more, nil
+}
+
+// Purge removes every message of a queue and returns how many there were.
+func (b *Broker) Purge(ctx context.Context, name Name) (int64, error) {
+	q, err := b.Lookup(name)
+	if err != nil {
+		return 0, err
+	}
+	return b.store.Purge(ctx, b.Now(), q.ID)
+}
+
+// Stats counts a queue's messages.
+func (b *Broker) Stats(ctx context.Context, name Name) (Stats, error) {
+	q, err := b.Lookup(name)
+	if err != nil {
+		return Stats{}, err
+	}
+	all, err := b.store.Stats(ctx, b.Now(), []ID{q.ID})
+	if err != nil {
+		return Stats{}, fmt.Errorf("counting %s: %w", name.Name, err)
+	}
+	return all[0], nil
+}
+
+// retryDropped runs op with the queue of the given name, and once more with its new incarnation if it was deleted and
+// made anew between the lookup and the operation.
+func retryDropped[T any](b *Broker, name Name, op func(Queue) (T, error)) (T, error) {
+	q, err := b.Lookup(name)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	res, err := op(q)
+	if !errors.Is(err, ErrDropped) {
+		return res, err
+	}
+	again, lookupErr := b.Lookup(name)
+	if lookupErr != nil {
+		return res, lookupErr
+	}
+	if again.ID == q.ID {
+		return res, err
+	}
+	return op(again)
+}

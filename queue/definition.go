@@ -1,0 +1,221 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/signalbox-mq/signalbox/duration"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+)
+
+// Table is the catalog table of queue definitions.
+const Table = "queues"
+
+// Name names a queue.
+type Name = catalog.Name
+
+// Role tells apart the queues that belong to one catalog record.
+type Role uint8
+
+const (
+	// Own is the queue that the record defines: a queue's messages, a bus's log.
+	Own Role = 0
+	// Deliveries is the delivery queue of the endpoint that the record defines: a function, or a topic or bus that is a
+	// rule's target.
+	Deliveries Role = 1
+)
+
+const roleBits = 3
+
+// IDFor returns the incarnation of the queue that the catalog record with the given ID has in the given role.
+func IDFor(recordID uint64, role Role) ID { return ID(recordID<<roleBits | uint64(role)) }
+
+// RecordID returns the ID of the catalog record that the incarnation belongs to, and the role it has there.
+func (id ID) RecordID() (recordID uint64, role Role) {
+	return uint64(id) >> roleBits, Role(uint64(id) & (1<<roleBits - 1))
+}
+
+// Limits and defaults of queue definitions. Those of the SQS protocol are narrower where the two differ.
+const (
+	DefaultVisibility  = 30 * time.Second
+	DefaultRetention   = 4 * 24 * time.Hour
+	DefaultMessageSize = 1 << 20
+	DefaultMaxInFlight = 120_000
+
+	MaxVisibility  = 12 * time.Hour
+	MaxDelay       = 15 * time.Minute
+	MinRetention   = time.Minute
+	MaxRetention   = 365 * 24 * time.Hour
+	MaxReceiveWait = 20 * time.Second
+	MaxMessageSize = 1 << 20
+	MaxReceive     = 1000
+	MaxSend        = 1000
+	DedupWindow    = 5 * time.Minute
+	MaxNameLength  = 80
+)
+
+// DeadLetter says where messages go that were received too often.
+type DeadLetter struct {
+	// Queue is the name of a queue of the same kind, account and region.
+	Queue string `json:"queue" yaml:"queue"`
+	// MaxReceives is how often a message is handed out before it goes there, 1 to 1000.
+	MaxReceives int `json:"max_receives" yaml:"max_receives"`
+}
+
+// Definition is what a queue's catalog record holds. The zero Definition is a standard queue with every default.
+type Definition struct {
+	// FIFO makes it a FIFO queue; its name then ends in ".fifo", and only then.
+	FIFO bool `json:"fifo,omitempty" yaml:"fifo"`
+	// VisibilityTimeout is how long a received message is hidden, 0 to 12h. Nil means 30s.
+	VisibilityTimeout *duration.Duration `json:"visibility_timeout,omitempty" yaml:"visibility_timeout"`
+	// Delay hides every message at first, 0 to 15m. On a FIFO queue a change also concerns messages already sent.
+	Delay duration.Duration `json:"delay,omitempty" yaml:"delay"`
+	// Retention is how long a message is kept, from 1m to 365d. Zero means 4d.
+	Retention duration.Duration `json:"retention,omitempty" yaml:"retention"`
+	// ReceiveWait is how long a receive waits that does not say, 0 to 20s.
+	ReceiveWait duration.Duration `json:"receive_wait,omitempty" yaml:"receive_wait"`
+	// MaxMessageSize is in bytes, 1 to 1 MiB, by Message.Size. Zero means 1 MiB.
+	MaxMessageSize int `json:"max_message_size,omitempty" yaml:"max_message_size"`
+	// MaxInFlight is how many messages may be in flight at once, at least 1. Zero means 120,000.
+	MaxInFlight int `json:"max_in_flight,omitempty" yaml:"max_in_flight"`
+	// ContentBasedDeduplication derives a missing deduplication ID of a FIFO message from its body (SHA-256).
+	ContentBasedDeduplication bool `json:"content_based_deduplication,omitempty" yaml:"content_based_deduplication"`
+	// DeduplicationScope is "queue" (the default) or "group": whether a deduplication ID counts in the queue or within
+	// each message group.
+	DeduplicationScope string `json:"deduplication_scope,omitempty" yaml:"deduplication_scope"`
+	// DeadLetter, if set, moves messages away that were received too often.
+	DeadLetter *DeadLetter `json:"dead_letter,omitempty" yaml:"dead_letter"`
+}
+
+// Kind returns Standard or FIFO.
+func (d *Definition) Kind() Kind {
+	if d.FIFO {
+		return FIFO
+	}
+	return Standard
+}
+
+// Equal reports whether two definitions mean the same: a field left out equals one set to its default.
+func (d *Definition) Equal(other Definition) bool {
+	return d.visibility() == other.visibility() && d.deadLetter() == other.deadLetter() && d.rest() == other.rest()
+}
+
+// rest is the definition without its pointers, with defaults filled in.
+func (d *Definition) rest() Definition {
+	n := *d
+	n.VisibilityTimeout, n.DeadLetter = nil, nil
+	n.Retention = duration.Duration(d.retention())
+	n.MaxMessageSize, n.MaxInFlight = d.maxMessageSize(), d.maxInFlight()
+	if n.DeduplicationScope == "" {
+		n.DeduplicationScope = "queue"
+	}
+	return n
+}
+
+func (d *Definition) deadLetter() DeadLetter {
+	if d.DeadLetter == nil {
+		return DeadLetter{}
+	}
+	return *d.DeadLetter
+}
+
+func (d *Definition) visibility() time.Duration {
+	if d.VisibilityTimeout == nil {
+		return DefaultVisibility
+	}
+	return time.Duration(*d.VisibilityTimeout)
+}
+
+func (d *Definition) retention() time.Duration {
+	if d.Retention == 0 {
+		return DefaultRetention
+	}
+	return time.Duration(d.Retention)
+}
+
+func (d *Definition) maxInFlight() int {
+	if d.MaxInFlight == 0 {
+		return DefaultMaxInFlight
+	}
+	return d.MaxInFlight
+}
+
+func (d *Definition) maxMessageSize() int {
+	if d.MaxMessageSize == 0 {
+		return DefaultMessageSize
+	}
+	return d.MaxMessageSize
+}
+
+// ValidateName returns an [*InvalidError] unless name is 1 to 80 of [A-Za-z0-9_-], with ".fifo" at the end, counted in,
+// exactly if fifo (the rule of SQS).
+func ValidateName(name string, fifo bool) error {
+	base, hasSuffix := strings.CutSuffix(name, ".fifo")
+	switch {
+	case fifo && !hasSuffix:
+		return &InvalidError{Field: "name", Reason: fmt.Sprintf("%q of a FIFO queue must end in .fifo", name)}
+	case !fifo && hasSuffix:
+		return &InvalidError{Field: "name", Reason: fmt.Sprintf("%q ends in .fifo, which only a FIFO queue's may (set fifo: true)", name)}
+	case base == "" || len(name) > MaxNameLength || strings.IndexFunc(base, notNameRune) >= 0:
+		return &InvalidError{Field: "name", Reason: fmt.Sprintf("%q must be 1 to 80 letters, digits, hyphens and underscores", name)}
+	}
+	return nil
+}
+
+func notNameRune(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+}
+
+// Validate checks the definition of the queue with the given name, all of it: the error joins an [*InvalidError] for each
+// fault. It does not look at other queues; [Broker] does.
+func (d *Definition) Validate(name string) error {
+	var errs []error
+	bad := func(field, reason string) { errs = append(errs, &InvalidError{Field: field, Reason: reason}) }
+	if err := ValidateName(name, d.FIFO); err != nil {
+		errs = append(errs, err)
+	}
+	if v := d.visibility(); v < 0 || v > MaxVisibility {
+		bad("visibility_timeout", "must be between 0 and 12h")
+	}
+	if v := time.Duration(d.Delay); v < 0 || v > MaxDelay {
+		bad("delay", "must be between 0 and 15m")
+	}
+	if v := d.retention(); v < MinRetention || v > MaxRetention {
+		bad("retention", "must be between 1m and 365d")
+	}
+	if v := time.Duration(d.ReceiveWait); v < 0 || v > MaxReceiveWait {
+		bad("receive_wait", "must be between 0 and 20s")
+	}
+	if v := d.maxMessageSize(); v < 1 || v > MaxMessageSize {
+		bad("max_message_size", "must be between 1 and 1048576 bytes")
+	}
+	if d.MaxInFlight < 0 {
+		bad("max_in_flight", "must be at least 1")
+	}
+	if d.ContentBasedDeduplication && !d.FIFO {
+		bad("content_based_deduplication", "is only for FIFO queues")
+	}
+	switch d.DeduplicationScope {
+	case "", "queue", "group":
+		if d.DeduplicationScope != "" && !d.FIFO {
+			bad("deduplication_scope", "is only for FIFO queues")
+		}
+	default:
+		bad("deduplication_scope", `must be "queue" or "group"`)
+	}
+	if dl := d.DeadLetter; dl != nil {
+		if dl.Queue == "" {
+			bad("dead_letter.queue", "is required")
+		} else if dl.Queue == name {
+			bad("dead_letter.queue", "must be another queue")
+		} else if strings.HasSuffix(dl.Queue, ".fifo") != d.FIFO {
+			bad("dead_letter.queue", "must be of the same kind (FIFO or standard) as the queue")
+		}
+		if dl.MaxReceives < 1 || dl.MaxReceives > 1000 {
+			bad("dead_letter.max_receives", "must be between 1 and 1000")
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,144 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Receive asks for messages of a queue.
+type Receive struct {
+	// Max is the most messages to return, 1 to 1000.
+	Max int
+	// Wait is how long to wait for a first message, 0 to 20s; nil means the queue's own.
+	Wait *time.Duration
+	// Visibility is how long the messages are hidden from others, 0 to 12h; nil means the queue's own. With 0 they are
+	// counted as received and stay visible.
+	Visibility *time.Duration
+}
+
+// Receive leases messages. It returns as soon as there is at least one, with as many as there are up to Max; with none,
+// and no error, when the wait is over. Messages that were received too often are moved to the dead-letter queue on the
+// way. Errors: [ErrNotFound], [*InvalidError], [ErrOverLimit] (only when it did not wait), the context's.
+func (b *Broker) Receive(ctx context.Context, name Name, r Receive) ([]Message, error) {
+	q, err := b.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	req, wait, invalid := q.receiveRequest(&r)
+	if invalid != nil {
+		return nil, invalid
+	}
+	messages, overLimit, err := b.receiveNow(ctx, &q, req)
+	if err != nil || len(messages) > 0 {
+		return messages, err
+	}
+	if wait > 0 {
+		return b.await(ctx, name, &q, req, wait)
+	}
+	if overLimit {
+		return nil, fmt.Errorf("receiving from %s: %w", name.Name, ErrOverLimit)
+	}
+	return nil, nil
+}
+
+func (q *Queue) receiveRequest(r *Receive) (ReceiveRequest, time.Duration, *InvalidError) {
+	def := &q.Definition
+	req := ReceiveRequest{
+		Queue: q.ID, Kind: def.Kind(), Max: r.Max,
+		Visibility:  def.visibility(),
+		MaxInFlight: def.maxInFlight(),
+		Retention:   def.retention(),
+	}
+	if def.FIFO {
+		req.Delay = time.Duration(def.Delay)
+	}
+	if def.DeadLetter != nil {
+		req.MaxReceives = def.DeadLetter.MaxReceives
+	}
+	if r.Max < 1 || r.Max > MaxReceive {
+		return req, 0, &InvalidError{Field: "max", Reason: "must be between 1 and 1000"}
+	}
+	if r.Visibility != nil {
+		if *r.Visibility < 0 || *r.Visibility > MaxVisibility {
+			return req, 0, &InvalidError{Field: "visibility", Reason: "must be between 0 and 12h"}
+		}
+		req.Visibility = *r.Visibility
+	}
+	wait := time.Duration(def.ReceiveWait)
+	if r.Wait != nil {
+		if *r.Wait < 0 || *r.Wait > MaxReceiveWait {
+			return req, 0, &InvalidError{Field: "wait", Reason: "must be between 0 and 20s"}
+		}
+		wait = *r.Wait
+	}
+	return req, wait, nil
+}
+
+// receiveNow receives once, or again while all it got were messages to dead-letter.
+func (b *Broker) receiveNow(ctx context.Context, q *Queue, req ReceiveRequest) ([]Message, bool, error) {
+	for {
+		req.Now = b.Now()
+		res, err := b.store.Receive(ctx, req)
+		if err != nil {
+			return nil, false, fmt.Errorf("receiving from %s: %w", q.Name.Name, err)
+		}
+		if len(res.Exceeded) > 0 {
+			if err := b.deadLetter(ctx, q, res.Exceeded); err != nil {
+				return res.Messages, false, err
+			}
+			if len(res.Messages) == 0 {
+				continue
+			}
+		}
+		return res.Messages, res.OverLimit, nil
+	}
+}
+
+// await waits for a first message. It asks the store to be told when there may be one; the store's Next covers what
+// becomes due by itself.
+func (b *Broker) await(ctx context.Context, name Name, q *Queue, req ReceiveRequest, wait time.Duration) ([]Message, error) {
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	watcher := b.store.Watch()
+	defer watcher.Close()
+	watcher.Set([]ID{q.ID}, nil)
+	due := time.NewTimer(wait)
+	defer due.Stop()
+	pause := vainPause
+	for {
+		now := b.Now()
+		ready, next, err := watcher.Ready(ctx, now)
+		if err != nil {
+			return nil, fmt.Errorf("waiting for %s: %w", name.Name, err)
+		}
+		// A due time is rounded up so that the timer does not fire just before it.
+		sleep := wait
+		if !next.IsZero() {
+			sleep = min(sleep, next.Sub(now)+time.Millisecond)
+		}
+		if len(ready) > 0 {
+			messages, _, err := b.receiveNow(ctx, q, req)
+			if err != nil || len(messages) > 0 {
+				return messages, err
+			}
+			// Ready in vain: an in-flight limit, a delay applied at receive, or another receiver was faster.
+			sleep = min(sleep, pause)
+			pause = min(2*pause, vainPauseMax)
+		}
+		due.Reset(max(sleep, time.Millisecond))
+		select {
+		case <-watcher.Wake():
+		case <-due.C:
+		case <-deadline.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+const (
+	vainPause    = 5 * time.Millisecond
+	vainPauseMax = 100 * time.Millisecond
+)
