@@ -24,9 +24,9 @@
 //
 // # What is promised
 //
-//  1. Append, Settle, Purge, Drop and a Receive from a FIFO queue have happened durably when they return without error.
-//     A Receive from a standard queue and an Extend are written in the same stream but not waited for: a crash may undo
-//     the last of them, never anything else. A message whose receive was undone comes back early and its receive count
+//  1. Append, Settle, Purge, Drop and a Receive that hands out messages of FIFO groups have happened durably when they
+//     return without error. Any other Receive and an Extend are written in the same stream but not waited for: a crash
+//     may undo the last of them, never anything else. A message whose receive was undone comes back early and its receive count
 //     may be too low, never too high.
 //  2. A message acknowledged or moved never comes back in the queue it left.
 //  3. Within a message group of a FIFO queue, a message is handed out only when no earlier message of the group is

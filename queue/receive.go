@@ -84,10 +84,11 @@ func (b *Broker) receiveNow(ctx context.Context, q *Queue, req ReceiveRequest) (
 			return nil, false, fmt.Errorf("receiving from %s: %w", q.Name.Name, err)
 		}
 		if len(res.Exceeded) > 0 {
-			if err := b.deadLetter(ctx, q, res.Exceeded); err != nil {
+			moved, err := b.deadLetter(ctx, q, res.Exceeded)
+			if err != nil {
 				return res.Messages, false, err
 			}
-			if len(res.Messages) == 0 {
+			if len(res.Messages) == 0 && moved > 0 {
 				continue
 			}
 		}
@@ -105,16 +106,16 @@ func (b *Broker) await(ctx context.Context, name Name, q *Queue, req ReceiveRequ
 	watcher.Set([]ID{q.ID}, nil)
 	due := time.NewTimer(wait)
 	defer due.Stop()
-	pause := vainPause
+	vain := time.Duration(0) // how long to look away after a receive in vain; it grows with each in a row
 	for {
 		now := b.Now()
 		ready, next, err := watcher.Ready(ctx, now)
 		if err != nil {
 			return nil, fmt.Errorf("waiting for %s: %w", name.Name, err)
 		}
-		// A due time is rounded up so that the timer does not fire just before it.
-		sleep := wait
+		sleep, wake := wait, watcher.Wake()
 		if !next.IsZero() {
+			// Rounded up, so that the timer does not fire just before the due time.
 			sleep = min(sleep, next.Sub(now)+time.Millisecond)
 		}
 		if len(ready) > 0 {
@@ -122,13 +123,18 @@ func (b *Broker) await(ctx context.Context, name Name, q *Queue, req ReceiveRequ
 			if err != nil || len(messages) > 0 {
 				return messages, err
 			}
-			// Ready in vain: an in-flight limit, a delay applied at receive, or another receiver was faster.
-			sleep = min(sleep, pause)
-			pause = min(2*pause, vainPauseMax)
+			// Ready in vain: another receiver was faster, or an in-flight limit or a delay applied at receive holds the
+			// messages back. The first time it is worth listening on; after that it is not, for a while.
+			if vain > 0 {
+				sleep, wake = min(sleep, vain), nil
+			}
+			vain = min(max(2*vain, vainPause), vainPauseMax)
+		} else {
+			vain = 0
 		}
 		due.Reset(max(sleep, time.Millisecond))
 		select {
-		case <-watcher.Wake():
+		case <-wake:
 		case <-due.C:
 		case <-deadline.C:
 			return nil, nil
@@ -139,6 +145,6 @@ func (b *Broker) await(ctx context.Context, name Name, q *Queue, req ReceiveRequ
 }
 
 const (
-	vainPause    = 5 * time.Millisecond
+	vainPause    = time.Millisecond
 	vainPauseMax = 100 * time.Millisecond
 )

@@ -92,7 +92,7 @@ func (q *Queue) parseReceipt(text string) (Receipt, error) {
 
 // deadLetter moves messages that were received too often to the queue's dead-letter queue, or to the built-in one if
 // that has gone. Identity and receive count go along, and Source says where they came from.
-func (b *Broker) deadLetter(ctx context.Context, q *Queue, messages []Message) error {
+func (b *Broker) deadLetter(ctx context.Context, q *Queue, messages []Message) (moved int, err error) {
 	// The moves are ours to finish, whatever becomes of the caller that happened upon them.
 	ctx = context.WithoutCancel(ctx)
 	dlq, err := b.Lookup(Name{Account: q.Name.Account, Region: q.Name.Region, Name: q.Definition.DeadLetter.Queue})
@@ -100,27 +100,31 @@ func (b *Broker) deadLetter(ctx context.Context, q *Queue, messages []Message) e
 		dlq, err = b.EnsureDeadLetters(ctx, q.Name.Account, q.Name.Region)
 	}
 	if err != nil {
-		return fmt.Errorf("dead-lettering from %s: %w", q.Name.Name, err)
+		return 0, fmt.Errorf("dead-lettering from %s: %w", q.Name.Name, err)
 	}
 	settlements := make([]Settlement, len(messages))
 	for i := range messages {
 		settlements[i] = Settlement{
 			Receipt: messages[i].Receipt,
 			Action:  Move,
-			To:      &Destination{Queue: dlq.ID, Kind: dlq.Definition.Kind()},
+			// The key lets the story of an event find its message there.
+			To: &Destination{Queue: dlq.ID, Kind: dlq.Definition.Kind(), Key: messages[i].ID.String()},
 		}
 	}
 	results, err := b.store.Settle(ctx, b.Now(), settlements)
 	if err != nil {
-		return fmt.Errorf("dead-lettering from %s: %w", q.Name.Name, err)
+		return 0, fmt.Errorf("dead-lettering from %s: %w", q.Name.Name, err)
 	}
 	for _, r := range results {
-		// A receipt that expired means that another receiver came upon the message and moves it.
-		if r.Err != nil && !errors.Is(r.Err, ErrReceiptExpired) {
-			return fmt.Errorf("dead-lettering from %s: %w", q.Name.Name, r.Err)
+		switch {
+		case r.Err == nil:
+			moved++
+		case errors.Is(r.Err, ErrReceiptExpired): // another receiver came upon the message and moves it
+		default:
+			return moved, fmt.Errorf("dead-lettering from %s: %w", q.Name.Name, r.Err)
 		}
 	}
-	return nil
+	return moved, nil
 }
 
 // EnsureDeadLetters returns the built-in dead-letter queue of an account and region, which is made when first needed.

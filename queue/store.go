@@ -22,6 +22,9 @@ type ID uint64
 // done by an earlier, perhaps not yet durable call (a repeated token, a duplicate, a message already gone) answers only
 // when that earlier work is durable.
 //
+// A dropped queue, or one that never had a message, reads as an empty one: Receive, Scan, Get and Stats find nothing and
+// return no error, and its messages are gone to whoever has a receipt. Receive on a log fails with [ErrKind].
+//
 // All methods may be called concurrently. A cancelled context may make a call return early with the context's error; then
 // it is unknown whether it happened.
 type Store interface {
@@ -39,7 +42,7 @@ type Store interface {
 	// sequence; messages whose lease ended before those never received. FIFO groups: see the package comment; a receive
 	// takes what it may of one group before the next, and a group it served comes after the others that are waiting.
 	//
-	// A message that was received MaxReceives times already is leased too, for at least 10 s, but returned in Exceeded, with
+	// A message that was received MaxReceives times already is leased too, for at least ExceededLease, but returned in Exceeded, with
 	// its count unchanged, for the caller to move away. A message older than Retention is not returned: it is removed and counted
 	// in Expired.
 	Receive(ctx context.Context, req ReceiveRequest) (ReceiveResult, error)
@@ -88,7 +91,8 @@ type Store interface {
 // AppendRequest is one all-or-nothing append.
 type AppendRequest struct {
 	Now time.Time
-	// Token makes the call idempotent for TokenWindow (1ms to 7d); empty for not. At most 256 bytes.
+	// Token makes the call idempotent for less than TokenWindow (1ms to 7d) from the first call on; empty for not. At most 256
+	// bytes.
 	Token       string
 	TokenWindow time.Duration
 	// Digest says what the call is to do, in the caller's terms, at most 64 bytes; it is kept with the token. A token used with
@@ -151,9 +155,13 @@ type ReceiveRequest struct {
 	MaxInFlight int
 	// Delay applies to messages in groups of a FIFO queue: each is receivable only from Sent plus Delay on.
 	Delay time.Duration
-	// Retention is how old, from Sent, a message may be; zero or less for any age.
+	// Retention is how old, from Sent, a message gets: at that age it is gone. Zero or less for any age.
 	Retention time.Duration
 }
+
+// ExceededLease is how long a message in Exceeded is leased at least, so that whoever came upon it can move it away even
+// if it receives with no visibility timeout.
+const ExceededLease = 10 * time.Second
 
 // ReceiveResult is what was received. Both slices may be nil.
 type ReceiveResult struct {
@@ -348,6 +356,8 @@ type Expired struct {
 // Watcher tells which queues of a set may have something to receive. It costs nothing for queues that stay idle. Its
 // methods may be called concurrently, but it is meant for one goroutine that loops: Ready, receive, wait for Wake or Next.
 type Watcher interface {
+	// A watcher may go by the last Delay that a receive from the queue gave.
+
 	// Set adds queues to the set and removes others. An added queue is reported by the next Ready if it has something.
 	Set(add, remove []ID)
 	// Wake has capacity one and is sent to when Ready may have a new answer, earlier than the Next it last gave. Sends never

@@ -56,7 +56,7 @@ type Config struct {
 	WriteError func(http.ResponseWriter, *http.Request, error)
 
 	// Observe is told how each request ended, for metrics: the source's name, "" for one that does
-	// not exist, and "published", "duplicate", "challenge", a [Problem]'s Code, or "error". It may
+	// not exist, and "published", "duplicate", "challenge", the Code of a problem, or "error". It may
 	// be called concurrently. nil is nobody.
 	Observe func(source, outcome string)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/signalbox-mq/signalbox/duration"
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
+	"github.com/signalbox-mq/signalbox/httpapi/problem"
 )
 
 // call is one call of a recorder.
@@ -148,7 +149,7 @@ func TestEveryProviderOverHTTP(t *testing.T) {
 
 func wantProblem(t *testing.T, w *httptest.ResponseRecorder, status int, code string) {
 	t.Helper()
-	var p ingest.Problem
+	var p problem.Problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 		t.Errorf("%d %s: %v", w.Code, w.Body, err)
 		return
@@ -201,7 +202,7 @@ func TestRefusals(t *testing.T) {
 			published := &recorder{}
 			w := serve(handlerOf(published, ingest.Config{}), test.method, test.path, test.header, test.body)
 			wantProblem(t, w, test.status, test.code)
-			var p ingest.Problem
+			var p problem.Problem
 			_ = json.Unmarshal(w.Body.Bytes(), &p)
 			if !strings.Contains(p.Detail, test.detail) {
 				t.Errorf("detail %q, want %q in it", p.Detail, test.detail)

@@ -6,27 +6,13 @@ import (
 	"net/http"
 
 	"github.com/signalbox-mq/signalbox/event"
+	"github.com/signalbox-mq/signalbox/httpapi/problem"
 )
-
-// Problem is the RFC 9457 problem document of a refused webhook.
-type Problem struct {
-	// Type is always "about:blank": the status says the kind, Code the case.
-	Type string `json:"type"`
-	// Title is the status in words.
-	Title string `json:"title"`
-	// Status is the HTTP status.
-	Status int `json:"status"`
-	// Detail says what is wrong, for people.
-	Detail string `json:"detail,omitempty"`
-	// Code names the case for programs and metrics: unknown_source, method, body_too_large,
-	// content_encoding, signature_missing, signature_invalid, timestamp_stale or malformed.
-	Code string `json:"code,omitempty"`
-}
 
 // ProblemOf is the problem document of an error of this package: the one table from its errors to
 // HTTP. It also knows event.ErrTooLarge (413). ok is false for every other error, which the caller
 // has to answer by its own table.
-func ProblemOf(err error) (p Problem, ok bool) {
+func ProblemOf(err error) (p problem.Problem, ok bool) {
 	for _, row := range [...]struct {
 		err    error
 		status int
@@ -43,14 +29,10 @@ func ProblemOf(err error) (p Problem, ok bool) {
 		{ErrMalformed, http.StatusBadRequest, "malformed"},
 	} {
 		if errors.Is(err, row.err) {
-			return problem(row.status, row.code, err.Error()), true
+			return problem.New(row.status, row.code, err.Error()), true
 		}
 	}
-	return Problem{}, false
-}
-
-func problem(status int, code, detail string) Problem {
-	return Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
+	return problem.Problem{}, false
 }
 
 // WriteError answers with the problem document of err; an error that [ProblemOf] does not know is a
@@ -58,9 +40,9 @@ func problem(status int, code, detail string) Problem {
 func WriteError(w http.ResponseWriter, _ *http.Request, err error) {
 	p, ok := ProblemOf(err)
 	if !ok {
-		p = problem(http.StatusInternalServerError, "", "")
+		p = problem.New(http.StatusInternalServerError, "", "")
 	}
-	writeJSON(w, "application/problem+json", p.Status, p)
+	problem.Write(w, p)
 }
 
 func writeJSON(w http.ResponseWriter, contentType string, status int, v any) {

@@ -1,0 +1,36 @@
+# make test    everything: sets up what the tests need, then runs all of them with the race detector
+# make check   format, vet, static analysis, tidy: what must be clean before a commit
+# make bench   the benchmarks of the hot paths, a few minutes
+# make build   the router binary, in ./bin
+GO ?= go
+
+.PHONY: build check test test-setup bench lint fmt clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/router ./cmd/router
+
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+check:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) tool -modfile=tools.mod staticcheck ./...
+
+lint:
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+
+# The race detector needs a C compiler; the black-box tests need Node.js and npm for the real function runtimes and
+# webhook libraries of tests/node. On Debian and its kin they are installed by apt, elsewhere what is missing is named.
+test-setup:
+	@./tests/setup.sh
+
+test: test-setup
+	$(GO) test -race -timeout 20m ./...
+
+bench:
+	./tests/bench.sh
+
+clean:
+	rm -rf bin tests/node/node_modules

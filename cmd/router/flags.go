@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/signalbox-mq/signalbox/cmd/router/internal/app"
+	"github.com/signalbox-mq/signalbox/queue"
+)
+
+// runFlags are the flags of the verbs that run a router. Each has a twin in the environment: --public-url is
+// ROUTER_PUBLIC_URL. A flag on the command line wins.
+type runFlags struct {
+	config, listen, data, store, publicURL, logLevel, logFormat string
+	debugListen                                                 string
+	prune                                                       bool
+}
+
+func (f *runFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.config, "config", "", "YAML `file` with queues, topics, functions, buses, rules and webhooks")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:4566", "`address` to answer HTTP on; port 0 takes a free one")
+	flags.StringVar(&f.data, "data", "./data", "`directory` of the embedded store")
+	flags.StringVar(&f.store, "store", "pebble", "pebble, or memory to keep nothing")
+	flags.StringVar(&f.publicURL, "public-url", "", "`URL` by which clients reach the router, if not by --listen")
+	flags.StringVar(&f.logLevel, "log-level", "info", "trace, debug, info, warn or error")
+	flags.StringVar(&f.logFormat, "log-format", "", "json or console; the default is console on a terminal")
+	flags.StringVar(&f.debugListen, "debug-listen", "", "`address` to serve Go profiles on, under /debug/pprof/; keep it private")
+	flags.BoolVar(&f.prune, "prune", false, "delete queues that left the file although they have messages")
+}
+
+// fromEnvironment sets the flags that the command line does not.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "ROUTER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value, ok := os.LookupEnv(name); ok && !f.Changed && f.Name != "help" {
+			if err := flags.Set(f.Name, value); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			}
+		}
+	})
+	return errors.Join(errs...)
+}
+
+func (f *runFlags) logger(w *os.File, level string) (zerolog.Logger, error) {
+	lvl, err := zerolog.ParseLevel(level)
+	if err != nil || level == "" {
+		return zerolog.Logger{}, &exitError{code: exitUsage, err: fmt.Errorf("--log-level: %q is not trace, debug, info, warn or error", level)}
+	}
+	var out io.Writer = w
+	switch f.logFormat {
+	case "json":
+	case "console", "":
+		if f.logFormat == "console" || isTerminal(w) {
+			out = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+		}
+	default:
+		return zerolog.Logger{}, &exitError{code: exitUsage, err: fmt.Errorf("--log-format: %q is not json or console", f.logFormat)}
+	}
+	return zerolog.New(out).Level(lvl).With().Timestamp().Logger(), nil
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (f *runFlags) options(log zerolog.Logger) app.Options {
+	return app.Options{
+		Config: f.config, Listen: f.listen, Data: f.data, Store: f.store,
+		PublicURL: f.publicURL, DebugListen: f.debugListen, Prune: f.prune, Version: version(), Log: log,
+	}
+}
+
+// run runs the router and gives faults of the store an exit code of their own.
+func run(cmd *cobra.Command, opts app.Options, ready func(address string)) error {
+	err := app.Run(cmd.Context(), opts, ready)
+	if errors.Is(err, queue.ErrStoreClosed) {
+		return &exitError{code: exitFault, err: err}
+	}
+	return err
+}

@@ -1,0 +1,343 @@
+// Package app puts the router together: it opens the store, builds the parts on it, applies the definitions of the
+// operator's file, and runs everything until its context ends.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/signalbox-mq/signalbox/cmd/router/internal/config"
+	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/event"
+	"github.com/signalbox-mq/signalbox/httpapi"
+	"github.com/signalbox-mq/signalbox/httpapi/ingest"
+	"github.com/signalbox-mq/signalbox/httpapi/native"
+	"github.com/signalbox-mq/signalbox/httpapi/problem"
+	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+	"github.com/signalbox-mq/signalbox/queue/pebblestore"
+	"github.com/signalbox-mq/signalbox/rules"
+	"github.com/signalbox-mq/signalbox/story"
+	"github.com/signalbox-mq/signalbox/topic"
+)
+
+// Options are what the command line decides.
+type Options struct {
+	// Config is the path of the operator's YAML file, empty for none.
+	Config string
+	// Listen is the address to answer HTTP on, such as 127.0.0.1:4566. Port 0 takes a free one.
+	Listen string
+	// Data is the directory of the embedded store.
+	Data string
+	// Store is "pebble" (the default) or "memory".
+	Store string
+	// PublicURL is how clients reach the router, if not by the address it listens on.
+	PublicURL string
+	// DebugListen is an address to serve Go profiles on, empty for none.
+	DebugListen string
+	// Prune deletes queues that left the file although they have messages.
+	Prune bool
+	// Dev, when set, makes it the router of a developer: see Dev.
+	Dev *Dev
+	// Version goes into the User-Agent of deliveries.
+	Version string
+	Log     zerolog.Logger
+}
+
+// The stages of a shutdown, which together stay below ten seconds: requests in progress, then deliveries in progress, then
+// the store.
+const (
+	requestGrace  = 4 * time.Second
+	deliveryGrace = 4 * time.Second
+)
+
+// router is everything that runs.
+type router struct {
+	opts Options
+	log  zerolog.Logger
+	addr net.Addr
+	// fault receives what the store can not survive.
+	fault chan error
+	// account and region are the defaults, which the file may set when the router starts.
+	account, region string
+
+	store       *pebblestore.Store
+	definitions *catalog.Catalog
+	broker      *queue.Broker
+	rules       *rules.Engine
+	topics      *topic.Topics
+	transfers   *queue.Transfers
+	dispatcher  *dispatch.Dispatcher
+	metrics     *httpapi.Metrics
+	server      *httpapi.Server
+	loaded      *loaded
+	sweeper     *queue.Sweeper
+}
+
+// Run builds the router and runs it until ctx ends; then it shuts down in stages and returns nil. ready, when not nil, is
+// called with the address once requests are answered.
+func Run(ctx context.Context, opts Options, ready func(address string)) (err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", opts.Listen)
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	closeListener := true
+	defer func() {
+		if closeListener {
+			_ = listener.Close()
+		}
+	}()
+	r := &router{opts: opts, log: opts.Log, addr: listener.Addr(), fault: make(chan error, 1)}
+	if err := r.openStore(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.closeStore()) }()
+	if err := r.build(ctx); err != nil {
+		return err
+	}
+	closeListener = false // Serve closes it
+	return r.run(ctx, listener, ready)
+}
+
+func (r *router) openStore() error {
+	opts := pebblestore.Options{
+		Fatal: func(err error) {
+			select {
+			case r.fault <- err:
+			default:
+			}
+		},
+		Corrupt: func(err error) { r.log.Error().Err(err).Str("component", "store").Msg("damaged file") },
+		Log: func(level pebblestore.LogLevel, msg string) {
+			e := r.log.Trace()
+			if level == pebblestore.LogError {
+				e = r.log.Error()
+			}
+			e.Str("component", "store").Msg(msg)
+		},
+	}
+	dir := r.opts.Data
+	switch {
+	case r.opts.Store == "" || r.opts.Store == "pebble":
+	case r.opts.Store == "memory":
+		dir, opts.FS = "memory", vfs.NewMem()
+	case strings.HasPrefix(r.opts.Store, "redis"):
+		return errors.New("--store: redis is not supported by this release; use pebble or memory")
+	default:
+		return fmt.Errorf("--store: %q is not a store; use pebble or memory", r.opts.Store)
+	}
+	store, err := pebblestore.Open(dir, opts)
+	if err != nil {
+		return fmt.Errorf("opening the store in %s: %w", dir, err)
+	}
+	r.store = store
+	return nil
+}
+
+func (r *router) closeStore() error {
+	if err := r.store.Close(); err != nil && !errors.Is(err, queue.ErrStoreClosed) {
+		return fmt.Errorf("closing the store: %w", err)
+	}
+	return nil
+}
+
+// build makes the parts in the order in which they need each other. It starts nothing.
+func (r *router) build(ctx context.Context) error {
+	var err error
+	if r.definitions, err = catalog.Open(ctx, r.store); err != nil {
+		return err
+	}
+	file, err := r.readFile()
+	if err != nil {
+		return err
+	}
+	account, region := file.Account, file.Region
+	r.account, r.region = account, region
+	egress := file.Egress
+	if r.opts.Dev != nil {
+		egress.Loopback = true
+	}
+	if _, err := r.definitions.Declare(ctx, catalog.Builtin, "", config.Builtins(account, region), catalog.DeclareOptions{}); err != nil {
+		return err
+	}
+	attempts, ok := r.definitions.Get(config.LogTable, catalog.Name{Account: account, Region: region, Name: config.AttemptsLog})
+	if !ok {
+		return errors.New("the definition of the attempts log is missing")
+	}
+	attemptsLog := queue.IDFor(attempts.ID, queue.Own)
+
+	r.metrics = httpapi.NewMetrics()
+	r.broker = queue.NewBroker(r.store, r.definitions, queue.NewClock(time.Time{}))
+	r.metrics.WatchQueues(r.broker)
+	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
+	r.topics = topic.New(r.broker, r.definitions)
+	r.transfers = queue.NewTransfers(r.broker, r.definitions, r.rules.Mappers())
+	r.dispatcher, err = dispatch.New(r.broker, r.definitions, dispatch.Config{
+		Attempts:      attemptsLog,
+		Client:        endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)},
+		Senders:       map[string]dispatch.Sender{dispatch.KindTopic: r.topics, dispatch.KindBus: r.rules},
+		Grace:         deliveryGrace,
+		OnAttempt:     r.attempted,
+		OnStateChange: r.stateChanged,
+		OnFault:       func(err error) { r.log.Error().Err(err).Str("component", "dispatch").Msg("store failed; trying again") },
+	})
+	if err != nil {
+		return err
+	}
+	r.loaded = &loaded{router: r}
+	if err := r.loaded.apply(ctx, file); err != nil {
+		return err
+	}
+	if err := r.dropOrphans(ctx); err != nil {
+		return err
+	}
+	r.sweeper = queue.NewSweeper(r.store, r.broker.Clock(), r.broker.Expiries, r.rules.Expiries, r.dispatcher.Expiries)
+	r.sweeper.Removed = func(_ queue.ID, e queue.Expired) { r.metrics.Expired(e.Messages) }
+	teller := story.New(r.broker, r.definitions, r.rules, r.dispatcher, attemptsLog)
+	api := native.New(native.Services{
+		Broker: r.broker, Rules: r.rules, Topics: r.topics, Story: teller, Functions: r.dispatcher,
+	}, account, region, r.log.With().Str("component", "http").Logger())
+	hooks := ingest.New(r.loaded.webhook, &hookPublisher{r: r, account: account, region: region}, ingest.Config{
+		WriteError: hookErrors(api), Observe: r.metrics.Hook,
+	})
+	r.server = httpapi.New(httpapi.Parts{
+		Native: api, Hooks: hooks, Metrics: r.metrics.Handler(), Observe: r.metrics.Request, Extra: r.devHandler(),
+	}, r.log.With().Str("component", "http").Logger())
+	return nil
+}
+
+// run runs all parts until ctx ends or one fails, and then ends them in stages: first no more requests, then no more
+// deliveries. The caller closes the store.
+func (r *router) run(ctx context.Context, listener net.Listener, ready func(string)) error {
+	// Background work outlives the requests: what they publish last is still dispatched, or waits in its queue.
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	serving, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+
+	var parts errgroup.Group
+	part := func(name string, run func(context.Context) error) {
+		parts.Go(func() error {
+			// A part that ends early takes the others with it.
+			defer stopServing()
+			if err := run(background); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	part("dispatch", r.dispatcher.Run)
+	part("transfers", r.transfers.Run)
+	part("sweeping", r.sweeper.Run)
+	part("file", r.loaded.watch)
+	part("debug", r.serveProfiles)
+	part("store", func(ctx context.Context) error {
+		select {
+		case err := <-r.fault:
+			return fmt.Errorf("%w: %w", queue.ErrStoreClosed, err)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	if ready != nil {
+		ready(listener.Addr().String())
+	}
+	err := r.server.Serve(serving, listener, requestGrace)
+	stopBackground()
+	return errors.Join(err, parts.Wait())
+}
+
+// dropOrphans removes what a crash left of deleted definitions. Deliveries to an endpoint that is gone become dead letters.
+func (r *router) dropOrphans(ctx context.Context) error {
+	live := map[uint64]bool{}
+	snapshot := r.definitions.Snapshot()
+	for _, table := range snapshot.Tables() {
+		for record := range snapshot.Scan(table, catalog.Query{}) {
+			live[record.ID] = true
+		}
+	}
+	orphans, err := r.broker.Orphans(ctx, func(recordID uint64) bool { return live[recordID] })
+	if err != nil {
+		return err
+	}
+	for _, id := range orphans {
+		if err := r.retire(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retire ends the queue of a deleted definition.
+func (r *router) retire(ctx context.Context, id queue.ID) error {
+	if _, role := id.RecordID(); role == queue.Deliveries {
+		return r.dispatcher.Retire(ctx, id)
+	}
+	return r.store.Drop(ctx, r.broker.Now(), []queue.ID{id})
+}
+
+// hookErrors answers what ingest refuses by its own table, and what the router refuses by the API's.
+func hookErrors(api *native.API) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		if p, ok := ingest.ProblemOf(err); ok {
+			problem.Write(w, p)
+			return
+		}
+		api.WriteError(w, r, err)
+	}
+}
+
+// hookPublisher publishes what provider webhooks bring.
+type hookPublisher struct {
+	r               *router
+	account, region string
+}
+
+// PublishHook is ingest.Publisher's.
+func (p *hookPublisher) PublishHook(ctx context.Context, bus string, ev event.Event, token string, window time.Duration) (ingest.PublishedEvent, error) {
+	event.Intake{Now: p.r.broker.Now(), Account: p.account, Region: p.region}.Stamp(&ev)
+	published, err := p.r.rules.Publish(ctx, rules.Publish{
+		Bus:    catalog.Name{Account: p.account, Region: p.region, Name: bus},
+		Events: []event.Event{ev}, Token: token, Window: window,
+	})
+	if err != nil {
+		return ingest.PublishedEvent{}, err
+	}
+	return ingest.PublishedEvent{ID: published[0].ID, Matched: published[0].Matched, Duplicate: published[0].Duplicate}, nil
+}
+
+func (r *router) published(bus catalog.Name, ev *event.Event, match *rules.Match) {
+	failed := make([]string, len(match.Failed))
+	for i, f := range match.Failed {
+		failed[i] = f.Rule
+	}
+	r.metrics.Published(bus.Name, match.Names(), failed)
+	if r.opts.Dev != nil {
+		r.opts.Dev.event(bus, ev, match)
+	}
+}
+
+func (r *router) attempted(a dispatch.Attempt) {
+	r.metrics.Attempt(a.Kind+":"+a.Endpoint, string(a.Outcome), string(a.Class), a.Durations.Total)
+	if r.opts.Dev != nil {
+		r.opts.Dev.attempt(&a)
+	}
+}
+
+func (r *router) stateChanged(c dispatch.StateChange) {
+	r.log.Warn().Str("component", "dispatch").Str(c.Kind, c.Name.Name).Str("state", string(c.Change)).Str("reason", c.Reason).
+		Msg("endpoint changed its state")
+	if r.opts.Dev != nil {
+		r.opts.Dev.state(c)
+	}
+}

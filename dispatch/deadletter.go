@@ -1,0 +1,113 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+)
+
+// Values of ERROR_CODE. All but LOOP are AWS's.
+const (
+	codeTimeout     = "TIMEOUT"
+	codeConnection  = "CONNECTION_FAILURE"
+	codeThrottling  = "THROTTLING"
+	codePermissions = "NO_PERMISSIONS"
+	codeResource    = "NO_RESOURCE"
+	codeClient      = "SDK_CLIENT_ERROR"
+	codeInvalidJSON = "INVALID_JSON"
+	codeLoop        = "LOOP"
+)
+
+// errorCode is the ERROR_CODE of a failed attempt.
+func errorCode(res *endpoint.Result) string {
+	switch res.Class {
+	case endpoint.ClassTimeout:
+		return codeTimeout
+	case endpoint.ClassDNS, endpoint.ClassRefused, endpoint.ClassUnreachable, endpoint.ClassReset, endpoint.ClassTLS,
+		endpoint.ClassBody, endpoint.ClassProtocol:
+		return codeConnection
+	case endpoint.ClassEgress:
+		return codePermissions
+	}
+	switch res.Status {
+	case http.StatusTooManyRequests:
+		return codeThrottling
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return codePermissions
+	case http.StatusNotFound, http.StatusGone:
+		return codeResource
+	}
+	return codeClient
+}
+
+// exhausted is EXHAUSTED_RETRY_CONDITION, in AWS's words.
+func exhausted(why endpoint.GiveUp) string {
+	switch why {
+	case endpoint.GiveUpAttempts:
+		return "MaximumRetryAttempts"
+	case endpoint.GiveUpAge:
+		return "MaximumEventAgeInSeconds"
+	}
+	return ""
+}
+
+// giveUp completes a dead letter and makes the outcome a move to the dead-letter queue.
+func (d *Dispatcher) giveUp(ctx context.Context, o *outcome, a *Attempt, dv *delivery, dl *endpoint.DeadLetter) error {
+	name := dv.about.DeadLetter
+	if name == "" {
+		name = dv.spec.endpoint.DeadLetter
+	}
+	q, err := d.deadLetterQueue(ctx, dv.about.Account, dv.about.Region, name)
+	if err != nil {
+		return err
+	}
+	switch about := dv.about; {
+	case about.Rule != "":
+		dl.RuleARN = endpoint.RuleARN(about.Account, about.Region, about.Bus, about.Rule)
+	case about.Topic != "":
+		dl.RuleARN = endpoint.TopicARN(about.Account, about.Region, about.Topic)
+	}
+	if n := dv.lane.name; n.Name != "" {
+		dl.TargetARN = endpoint.TargetARN(n.Account, n.Region, dv.lane.kind, n.Name)
+	}
+	dl.Origin, dl.Delivery = dv.about.Origin, dv.id
+	to := &queue.Destination{
+		Queue: q.ID, Kind: q.Definition.Kind(),
+		// The same ID, given anew: so the letter's age and receive count begin where it arrives, and a delivery that was tried
+		// for days does not expire there at once.
+		NewID: dv.message.ID,
+		Body:  dv.payload,
+		Key:   dv.id,
+	}
+	if to.Body == nil {
+		to.Body = []byte{} // an event without data; nil would leave the event
+	}
+	dl.Each(func(name, typ, value string) {
+		to.Attributes = append(to.Attributes, queue.Attribute{Name: name, Type: typ, Value: []byte(value)})
+	})
+	o.settlement.Action, o.settlement.To = queue.Move, to
+	o.fallback = catalog.Name{Account: dv.about.Account, Region: dv.about.Region}
+	a.DeadLetter = q.Name.Name
+	return nil
+}
+
+// deadLetterQueue returns the queue of that name, or the built-in one if it is empty or has gone.
+func (d *Dispatcher) deadLetterQueue(ctx context.Context, account, region, name string) (queue.Queue, error) {
+	if name != "" {
+		q, err := d.broker.Lookup(catalog.Name{Account: account, Region: region, Name: name})
+		if err == nil || !errors.Is(err, queue.ErrNotFound) {
+			return q, err
+		}
+	}
+	// Not to be broken off half way: the definition outlives this delivery.
+	q, err := d.broker.EnsureDeadLetters(context.WithoutCancel(ctx), account, region)
+	if err != nil {
+		return q, fmt.Errorf("making the dead-letter queue: %w", err)
+	}
+	return q, nil
+}

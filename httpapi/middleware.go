@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/signalbox-mq/signalbox/httpapi/problem"
+)
+
+// middleware is what happens to every request: an ID, protection against pages of other origins, a net under panics, and
+// one line for metrics and the log.
+func (s *Server) middleware(next http.Handler) http.Handler {
+	// Browsers send CORS-simple requests (text/plain, forms) to any host without asking. Publishing takes such content
+	// types, because curl does, so requests that a page of another origin makes are refused by Sec-Fetch-Site and Origin.
+	crossOrigin := http.NewCrossOriginProtection()
+	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		problem.Write(w, problem.New(http.StatusForbidden, "cross_origin", "requests from web pages of other origins are refused"))
+	}))
+	guarded := crossOrigin.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		id := r.Header.Get(problem.RequestIDHeader)
+		if !validRequestID(id) {
+			id = newRequestID()
+		}
+		w.Header().Set(problem.RequestIDHeader, id)
+		rec := &recorder{ResponseWriter: w, route: "other"}
+		defer func() {
+			// An answer of which a part is on its way must not look like a whole one.
+			abort := false
+			if p := recover(); p != nil {
+				abort = p == http.ErrAbortHandler || !s.panicked(rec, r, id, p) //nolint:errorlint // a sentinel, never wrapped
+			}
+			s.observe(rec, r, time.Since(start), id)
+			if abort {
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		guarded.ServeHTTP(rec, r)
+	})
+}
+
+// panicked logs a panic, and answers if nothing was answered yet; else it returns false.
+func (s *Server) panicked(rec *recorder, r *http.Request, id string, p any) bool {
+	s.log.Error().Str("request_id", id).Str("method", r.Method).Str("path", r.URL.Path).
+		Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("request panicked")
+	if rec.status != 0 {
+		return false
+	}
+	for _, name := range []string{"Content-Length", "Content-Encoding", "Retry-After", "ETag", "Last-Modified"} {
+		rec.Header().Del(name) // of the answer that it would have been
+	}
+	problem.Write(rec, problem.Internal())
+	return true
+}
+
+func (s *Server) observe(rec *recorder, r *http.Request, took time.Duration, id string) {
+	if rec.status == 0 {
+		rec.status = http.StatusOK
+	}
+	if e := s.log.Debug(); e.Enabled() {
+		e.Str("request_id", id).Str("method", r.Method).Str("path", r.URL.Path).
+			Int("status", rec.status).Dur("took_ms", took).Msg("request")
+	}
+	if s.parts.Observe != nil {
+		s.parts.Observe(rec.route, rec.status, took)
+	}
+}
+
+// recorder remembers what the middleware has to know of an answer.
+type recorder struct {
+	http.ResponseWriter
+	// status is 0 until the header is written.
+	status int
+	// route is the name of the route that took the request.
+	route string
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 { // 1xx are not the answer yet
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// validRequestID accepts the ID that a proxy in front has given.
+func validRequestID(id string) bool {
+	return len(id) >= 1 && len(id) <= 128 && strings.IndexFunc(id, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}) < 0
+}
+
+func newRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,43 @@
+package native
+
+import (
+	"net/http"
+
+	"github.com/signalbox-mq/signalbox/event"
+	"github.com/signalbox-mq/signalbox/rules"
+)
+
+type publishedEvents struct {
+	Events []rules.Published `json:"events"`
+}
+
+// PublishEvents is POST /v1/events (bus default) and POST /v1/buses/{bus}/events: CloudEvents or plain JSON, one or an
+// array. It answers after the commit.
+func (a *API) PublishEvents(r *http.Request) (any, error) {
+	bus := a.named(r, "bus")
+	if bus.Name == "" {
+		bus.Name = rules.DefaultBus
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	intake := event.Intake{Now: a.Broker.Now(), Account: a.account, Region: a.region}
+	events, err := intake.DecodeHTTP(r.Header, body)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 { // an empty batch is a valid one
+		return publishedEvents{Events: []rules.Published{}}, nil
+	}
+	published, err := a.Rules.Publish(r.Context(), rules.Publish{Bus: bus, Events: events})
+	if err != nil {
+		return nil, err
+	}
+	return publishedEvents{Events: published}, nil
+}
+
+// Event is GET /v1/events/{id}: what became of an event.
+func (a *API) Event(r *http.Request) (any, error) {
+	return a.Story.Event(r.Context(), a.account, a.region, pathVariable(r, "id"))
+}

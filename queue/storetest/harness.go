@@ -1,0 +1,80 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/signalbox-mq/signalbox/queue"
+)
+
+// Harness tells the suite how to get stores of one engine.
+type Harness struct {
+	// New makes an empty place for one store's data. Every rule, and every random history, has one of its own.
+	New func() (Data, error)
+	// Unordered says that standard queues and free messages have no order over the whole queue (a queue spread over
+	// partitions). Everything within message groups and logs is checked all the same.
+	Unordered bool
+	// Wake is how long the suite waits for a wake-up that must come before it calls it lost. Default 2s. In histories a short
+	// limit makes a failure shrink further, since rapid shrinks for 30s.
+	Wake time.Duration
+	// Small leaves out the rules with many or large messages.
+	Small bool
+}
+
+func (h Harness) wakeLimit() time.Duration {
+	if h.Wake <= 0 {
+		return 2 * time.Second
+	}
+	return h.Wake
+}
+
+// Data is a place that a store's data lives in.
+type Data interface {
+	// Open opens a store on what the last one left there. The suite has at most one open and closes it first.
+	Open() (queue.Store, error)
+	// Remove frees the place, after the last store on it was closed.
+	Remove() error
+}
+
+// Crasher is a Data that can lose power.
+type Crasher interface {
+	Data
+	// Crash ends the open store without closing it. What was not durable may be lost.
+	Crash() error
+}
+
+// Run checks that an engine keeps the contract: every rule as a parallel subtest with its name, then random histories.
+// With -short there are few histories; -rapid.checks sets how many otherwise, and -rapid.seed repeats a run.
+func Run(t *testing.T, h Harness) {
+	t.Helper()
+	t.Run("rules", func(t *testing.T) {
+		for _, r := range rules() {
+			t.Run(r.name, func(t *testing.T) {
+				t.Parallel()
+				if r.heavy && h.Small {
+					t.Skip("left out: the harness is small")
+				}
+				check(t, h, r)
+			})
+		}
+	})
+	t.Run("histories", func(t *testing.T) {
+		t.Parallel()
+		Histories(t, h)
+	})
+}
+
+// Memory keeps what a [Model] holds while none is open on it.
+type Memory struct{ state *state }
+
+// NewMemory returns an empty place.
+func NewMemory() *Memory { return &Memory{state: newState()} }
+
+// Open implements [Data].
+func (m *Memory) Open() (queue.Store, error) { return openModel(m.state), nil }
+
+// Crash implements [Crasher]: the Model is durable at once.
+func (m *Memory) Crash() error { return nil }
+
+// Remove implements [Data].
+func (m *Memory) Remove() error { return nil }

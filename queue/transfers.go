@@ -1,0 +1,287 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+)
+
+const (
+	// transferWorkers is how many transfers are worked on at once.
+	transferWorkers = 4
+	// TransfersKept and TransferRetention say how many transfers are remembered after their end, and for how long. The rest is
+	// forgotten when Run begins, and when a transfer ends while there are more than TransfersKept.
+	TransfersKept     = 1000
+	TransferRetention = 7 * 24 * time.Hour
+)
+
+// Transfers works on the transfers in a catalog. All methods may be called concurrently.
+//
+// One process owns all of them: Run claims a transfer in memory before it works on it. Where several nodes share a
+// catalog, claim is the place to take a lease on the record; nothing else assumes a single owner, since every save is
+// bound to the record being as it was read, and every append to its token.
+type Transfers struct {
+	broker      *Broker
+	definitions *catalog.Catalog
+	table       *catalog.Table[Transfer]
+	mappers     map[string]Mapper
+
+	mu sync.Mutex
+	// claimed are the transfers being worked on.
+	claimed map[Name]bool
+	running bool
+}
+
+// NewTransfers returns the transfers in a catalog, with a mapper for each Kind. It starts nothing.
+func NewTransfers(broker *Broker, definitions *catalog.Catalog, mappers map[string]Mapper) *Transfers {
+	return &Transfers{
+		broker: broker, definitions: definitions, table: transferTable(definitions), mappers: mappers,
+		claimed: map[Name]bool{},
+	}
+}
+
+// Start makes a transfer in an account and region and returns it. See [StartTransfer] for what is taken from t; a Kind that
+// has no mapper is an [*InvalidError] too.
+func (ts *Transfers) Start(ctx context.Context, account, region string, t Transfer) (Transfer, error) {
+	if _, ok := ts.mappers[t.Kind]; !ok {
+		return Transfer{}, &InvalidError{Field: "kind", Reason: fmt.Sprintf("%q is not known", t.Kind)}
+	}
+	name := Name{Account: account, Region: region, Name: uuid.Must(uuid.NewV7()).String()}
+	change, err := StartTransfer(ts.definitions, name, t, ts.broker.Now())
+	if err != nil {
+		return Transfer{}, err
+	}
+	if _, err := ts.definitions.Apply(ctx, catalog.Set{Changes: []catalog.Change{change}}); err != nil {
+		return Transfer{}, fmt.Errorf("starting a transfer: %w", err)
+	}
+	return ts.Get(name)
+}
+
+// Get returns a transfer, or an error wrapping [ErrTransferNotFound].
+func (ts *Transfers) Get(name Name) (Transfer, error) {
+	e, err := ts.table.Get(name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return Transfer{}, fmt.Errorf("%w: %s", ErrTransferNotFound, name.Name)
+	}
+	e.Value.Name = name
+	return e.Value, err
+}
+
+// List returns the transfers that q selects, those of which the end was not too long ago included, in the order of their
+// names, and whether its Limit left some out.
+func (ts *Transfers) List(q catalog.Query) (transfers []Transfer, more bool, err error) {
+	entries, more, err := ts.table.List(q)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, e := range entries {
+		e.Value.Name = e.Name
+		transfers = append(transfers, e.Value)
+	}
+	return transfers, more, nil
+}
+
+// Cancel ends a transfer; a batch that is being written may still be. Cancelling a cancelled one does nothing. It fails with
+// [ErrTransferNotFound] and [ErrTransferEnded].
+func (ts *Transfers) Cancel(ctx context.Context, name Name) error {
+	return ts.change(ctx, name, TransferCancelled, "cancelled on request")
+}
+
+// Hold stops a running transfer, which keeps its cursor. Errors are as for Cancel.
+func (ts *Transfers) Hold(ctx context.Context, name Name) error {
+	return ts.change(ctx, name, TransferHeld, "")
+}
+
+// Resume lets a held transfer go on. Errors are as for Cancel.
+func (ts *Transfers) Resume(ctx context.Context, name Name) error {
+	return ts.change(ctx, name, TransferRunning, "")
+}
+
+func (ts *Transfers) change(ctx context.Context, name Name, state TransferState, reason string) error {
+	return ChangeTransfer(ctx, ts.definitions, name, state, reason, ts.broker.Now())
+}
+
+// Run works on running transfers, at most 4 at once, until ctx ends, which is no error. It returns when all work has stopped
+// and every cursor is saved. Without running transfers it has no goroutine but the caller's, which waits for the catalog.
+// Only one Run may be active. It fails when the store is closed.
+func (ts *Transfers) Run(ctx context.Context) error {
+	ts.mu.Lock()
+	if ts.running {
+		ts.mu.Unlock()
+		return errors.New("transfers are being run already")
+	}
+	ts.running = true
+	ts.mu.Unlock()
+	defer func() {
+		ts.mu.Lock()
+		ts.running = false
+		ts.mu.Unlock()
+	}()
+	r := &transferRun{ts: ts, waiting: map[Name]bool{}, done: make(chan transferDone, transferWorkers)}
+	err := r.run(ctx)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("transferring: %w", err)
+}
+
+// transferRun is the state of one Run, which belongs to its goroutine.
+type transferRun struct {
+	ts   *Transfers
+	seen uint64 // the revision up to which the table was looked at
+	// waiting are running transfers that nobody works on.
+	waiting map[Name]bool
+	workers int
+	done    chan transferDone
+}
+
+type transferDone struct {
+	name Name
+	err  error
+}
+
+func (r *transferRun) run(ctx context.Context) (err error) {
+	working, stop := context.WithCancel(ctx)
+	defer func() {
+		stop()
+		for r.workers > 0 {
+			if failed := r.finish(<-r.done); err == nil {
+				err = failed
+			}
+		}
+	}()
+	if err := r.ts.forget(ctx); errors.Is(err, ErrStoreClosed) || ctx.Err() != nil {
+		return err // another error, such as that of a full store, keeps nothing from going on
+	}
+	for {
+		if err := r.look(); err != nil {
+			return err
+		}
+		r.launch(working)
+		if err := r.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// look brings waiting up to date.
+func (r *transferRun) look() error {
+	records, revision, err := r.ts.definitions.Changes(r.seen, TransferTable)
+	if r.seen == 0 || errors.Is(err, catalog.ErrCompacted) {
+		snap := r.ts.definitions.Snapshot()
+		records, revision, err = slices.Collect(snap.Scan(TransferTable, catalog.Query{})), snap.Revision(), nil
+		clear(r.waiting)
+	}
+	if err != nil {
+		return err
+	}
+	r.seen = revision
+	for _, record := range records {
+		e, err := r.ts.table.Decode(record)
+		if err != nil {
+			return err
+		}
+		delete(r.waiting, record.Name)
+		if !record.Deleted && e.Value.State == TransferRunning {
+			r.waiting[record.Name] = true
+		}
+	}
+	return nil
+}
+
+// launch starts workers on what waits, the oldest first as far as names tell.
+func (r *transferRun) launch(ctx context.Context) {
+	if r.workers == transferWorkers || len(r.waiting) == 0 {
+		return
+	}
+	names := make([]Name, 0, len(r.waiting))
+	for name := range r.waiting {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, Name.Compare)
+	for _, name := range names {
+		if r.workers == transferWorkers {
+			return
+		}
+		if !r.ts.claim(name) {
+			continue // it is looked at again when its worker is done
+		}
+		delete(r.waiting, name)
+		r.workers++
+		go func() { r.done <- transferDone{name, r.ts.work(ctx, name)} }()
+	}
+}
+
+// wait returns when the catalog has changed or a worker is done.
+func (r *transferRun) wait(ctx context.Context) error {
+	if r.workers == 0 {
+		return r.ts.definitions.Wait(ctx, r.seen)
+	}
+	waiting, stop := context.WithCancel(ctx)
+	changed := make(chan error, 1)
+	go func() { changed <- r.ts.definitions.Wait(waiting, r.seen) }()
+	select {
+	case d := <-r.done:
+		stop()
+		<-changed
+		return r.finish(d)
+	case <-changed:
+		stop()
+		return ctx.Err()
+	}
+}
+
+func (r *transferRun) finish(d transferDone) error {
+	r.workers--
+	r.ts.mu.Lock()
+	delete(r.ts.claimed, d.name)
+	r.ts.mu.Unlock()
+	// It may have been held and resumed while its worker was about to end.
+	if t, err := r.ts.Get(d.name); err == nil && t.State == TransferRunning {
+		r.waiting[d.name] = true
+	}
+	return d.err
+}
+
+// claim makes the caller the owner of a transfer, or returns false. With several nodes on one catalog this is where to
+// take a lease that lives as long as the node.
+func (ts *Transfers) claim(name Name) bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.claimed[name] {
+		return false
+	}
+	ts.claimed[name] = true
+	return true
+}
+
+// forget deletes the transfers that ended too long ago or of which there are too many.
+func (ts *Transfers) forget(ctx context.Context) error {
+	entries, _, err := ts.table.List(catalog.Query{})
+	if err != nil {
+		return err
+	}
+	entries = slices.DeleteFunc(entries, func(e catalog.Entry[Transfer]) bool { return !e.Value.State.Ended() })
+	slices.SortFunc(entries, func(a, b catalog.Entry[Transfer]) int {
+		return cmp.Or(b.Value.Ended.Compare(a.Value.Ended), b.Name.Compare(a.Name))
+	})
+	cutoff := ts.broker.Now().Add(-TransferRetention)
+	for i, e := range entries {
+		if i < TransfersKept && e.Value.Ended.After(cutoff) {
+			continue
+		}
+		_, err := ts.definitions.Apply(ctx, catalog.Set{Changes: []catalog.Change{ts.table.Deleting(e.Name).If(e.Revision)}})
+		if err != nil && !errors.Is(err, catalog.ErrNotFound) && !errors.Is(err, catalog.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}

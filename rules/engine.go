@@ -1,0 +1,145 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/event"
+	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+)
+
+// Engine matches published events against the rules of their bus and delivers them. It keeps no message: what is durable
+// is in the store's queues. All methods may be called concurrently.
+type Engine struct {
+	broker      *queue.Broker
+	definitions *catalog.Catalog
+	buses       *catalog.Table[Bus]
+	rules       *catalog.Table[Rule]
+	functions   *catalog.Table[endpoint.Endpoint]
+	compiled    *catalog.View[snapshot]
+	config      Config
+
+	// publishing is held for reading by every publish from when it looks at the definitions until its append is durable.
+	// See barrier. It guards no data.
+	publishing sync.RWMutex
+
+	// reconciling is held, by a send, during a Reconcile. A channel, as it is held over I/O. It guards last.
+	reconciling chan struct{}
+	last        reconciled
+}
+
+// Config is what is optional about an [Engine].
+type Config struct {
+	// OnPublished, when set, is told of each event after its commit, duplicates excepted: for metrics and for people who
+	// watch. It is called by the publisher's goroutine, concurrently, and must not wait.
+	OnPublished func(bus catalog.Name, ev *event.Event, match *Match)
+}
+
+// New returns an engine for the buses and rules in a catalog. It starts nothing.
+func New(broker *queue.Broker, definitions *catalog.Catalog, config Config) *Engine {
+	e := &Engine{
+		config:      config,
+		broker:      broker,
+		definitions: definitions,
+		buses:       catalog.NewTable[Bus](definitions, BusTable),
+		rules:       catalog.NewTable[Rule](definitions, RuleTable),
+		functions:   catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
+		reconciling: make(chan struct{}, 1),
+		last:        reconciled{before: definitions.Snapshot()},
+	}
+	e.compiled = catalog.NewView(definitions, []string{BusTable, RuleTable}, e.build)
+	return e
+}
+
+// barrier returns when every publish that began before it is durable. Publishes that begin later see the definitions as
+// they are now, or newer. So the log's end after a barrier bounds what was matched against older definitions.
+func (e *Engine) barrier() {
+	e.publishing.Lock()
+	//lint:ignore SA2001 waiting for the readers is all it is for
+	e.publishing.Unlock()
+}
+
+// bus returns a bus as it is now. The default bus of an account and region is made when it is first used.
+func (e *Engine) bus(ctx context.Context, name catalog.Name) (*snapshot, *busState, error) {
+	for attempt := 0; ; attempt++ {
+		snap, err := e.compiled.Get()
+		if err != nil {
+			return nil, nil, err
+		}
+		if bus, ok := snap.buses[name]; ok {
+			return snap, bus, nil
+		}
+		if name.Name != DefaultBus || attempt > 0 {
+			return nil, nil, fmt.Errorf("%w: %s", ErrBusNotFound, name.Name)
+		}
+		if _, err := e.buses.Create(ctx, name, Bus{}); err != nil && !errors.Is(err, catalog.ErrExists) {
+			return nil, nil, err
+		}
+	}
+}
+
+// EndpointID returns the catalog ID of a function, topic or bus.
+func (e *Engine) EndpointID(kind string, name catalog.Name) (uint64, bool) {
+	table := endpoint.FunctionTable
+	switch kind {
+	case KindTopic:
+		table = topicTable
+	case KindBus:
+		table = BusTable
+	}
+	record, ok := e.definitions.Get(table, name)
+	return record.ID, ok
+}
+
+// topicTable is topic.Table, which this package may not import.
+const topicTable = "topics"
+
+// deadLetterQueue returns a dead-letter queue of the bus's account and region, or the built-in one if that has gone.
+func (e *Engine) deadLetterQueue(ctx context.Context, bus catalog.Name, name string) (queue.Queue, error) {
+	q, err := e.broker.Lookup(catalog.Name{Account: bus.Account, Region: bus.Region, Name: name})
+	if errors.Is(err, queue.ErrNotFound) {
+		return e.broker.EnsureDeadLetters(ctx, bus.Account, bus.Region)
+	}
+	return q, err
+}
+
+// LogOf returns the log that holds a bus's retained events, or an error wrapping [ErrBusNotFound].
+func (e *Engine) LogOf(name catalog.Name) (queue.ID, error) {
+	entry, err := e.buses.Get(name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return 0, fmt.Errorf("%w: %s", ErrBusNotFound, name.Name)
+	}
+	return queue.IDFor(entry.ID, queue.Own), err
+}
+
+// Buses returns the names of the buses that q selects.
+func (e *Engine) Buses(q catalog.Query) ([]catalog.Name, error) {
+	entries, _, err := e.buses.List(q)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]catalog.Name, len(entries))
+	for i, b := range entries {
+		names[i] = b.Name
+	}
+	return names, nil
+}
+
+// Expiries says what bounds the logs of all buses have, for a queue.Sweeper.
+func (e *Engine) Expiries() ([]queue.Expiry, error) {
+	entries, _, err := e.buses.List(catalog.Query{})
+	if err != nil {
+		return nil, err
+	}
+	expiries := make([]queue.Expiry, len(entries))
+	for i, b := range entries {
+		expiries[i] = queue.Expiry{
+			Queue: queue.IDFor(b.ID, queue.Own), Kind: queue.Log, Retention: b.Value.retention(), MaxBytes: b.Value.maxBytes(),
+		}
+	}
+	return expiries, nil
+}

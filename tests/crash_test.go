@@ -1,0 +1,445 @@
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/signalbox-mq/signalbox/tests/harness"
+)
+
+// TestKill kills the router with SIGKILL again and again while clients send and delete on a standard and a FIFO queue and
+// publish events. It fails if one acknowledged send or publish is missing in the end, if one acknowledged delete comes back,
+// or if a message group is out of order. SIGNALBOX_SOAK=1 does 200 rounds.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	rounds := 30
+	if soak() {
+		rounds = 200
+	}
+	seed := uint64(time.Now().UnixNano())
+	if s, err := strconv.ParseUint(os.Getenv("SIGNALBOX_SEED"), 10, 64); err == nil {
+		seed = s
+	}
+	t.Logf("SIGNALBOX_SEED=%d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+
+	sink := harness.NewCollector(t)
+	r := harness.Start(t, harness.Options{Config: `
+queues:
+  work: {visibility_timeout: 2s}
+  groups.fifo: {fifo: true, visibility_timeout: 2s}
+  audit: {visibility_timeout: 2s}
+functions:
+  sink:
+    url: ` + sink.URL("/sink") + `
+    max_in_flight: 50
+    retry: {schedule: [100ms, 100ms, 100ms, 100ms, 100ms, 1s, 1s, 1s]}
+rules:
+  - name: all
+    targets: [{queue: audit}, {function: sink}]
+`})
+	book := newLedger()
+	for round := range rounds {
+		killAfter := int64(50 + random.IntN(300))
+		crashRound(t, r, book, round, killAfter)
+		if t.Failed() {
+			t.Fatalf("failed in round %d", round)
+		}
+		r.Restart()
+	}
+	settleUp(t, r, book, sink)
+}
+
+// crashRound lets clients work until killAfter of their requests were acknowledged, and kills the router under them.
+func crashRound(t *testing.T, r *harness.Router, book *ledger, round int, killAfter int64) {
+	t.Helper()
+	w := &workers{client: r.Client, book: book, round: round, killAfter: killAfter, enough: make(chan struct{}), stop: make(chan struct{})}
+	var running sync.WaitGroup
+	for i := range 4 {
+		running.Go(func() { w.send(i) })
+	}
+	for i := range 2 {
+		running.Go(func() { w.publish(i) })
+		running.Go(func() { w.sendGroup(i) })
+		running.Go(w.receive)
+	}
+	running.Go(w.receiveGroups)
+	limit := time.NewTimer(harness.Limit)
+	defer limit.Stop()
+	select {
+	case <-w.enough:
+	case <-limit.C:
+		t.Errorf("round %d: %d requests were acknowledged in %v, want %d", round, w.acknowledged.Load(), harness.Limit, killAfter)
+	}
+	r.Kill()
+	close(w.stop)
+	running.Wait()
+	for _, problem := range book.problems() {
+		t.Error(problem)
+	}
+}
+
+// workers are the clients of one round. They end when the router is gone.
+type workers struct {
+	client    *harness.Client
+	book      *ledger
+	round     int
+	killAfter int64
+
+	acknowledged atomic.Int64
+	enough       chan struct{} // closed when killAfter requests were acknowledged
+	stop         chan struct{} // closed when the router was killed
+}
+
+func (w *workers) acked() {
+	if w.acknowledged.Add(1) == w.killAfter {
+		close(w.enough)
+	}
+}
+
+// do makes a request; ok is false when the worker should end, because there was no answer.
+func (w *workers) do(method, path, body string) (answer *harness.Answer, ok bool) {
+	select {
+	case <-w.stop:
+		return nil, false
+	default:
+	}
+	answer, err := w.client.Try(method, path, nil, []byte(body))
+	if err != nil {
+		return nil, false
+	}
+	expired := answer.Status == http.StatusConflict && method == http.MethodDelete
+	if answer.Status/100 != 2 && !expired {
+		w.book.complain("%s %s: %s", method, path, answer)
+		return nil, false
+	}
+	return answer, true
+}
+
+func (w *workers) send(worker int) {
+	for n := 0; ; n++ {
+		body := fmt.Sprintf("send-%d-%d-%d", w.round, worker, n)
+		if _, ok := w.do(http.MethodPost, "/v1/queues/work/messages", fmt.Sprintf(`{"body": %q}`, body)); !ok {
+			return
+		}
+		w.book.sent(body)
+		w.acked()
+	}
+}
+
+func (w *workers) publish(worker int) {
+	for n := 0; ; n++ {
+		answer, ok := w.do(http.MethodPost, "/v1/events", fmt.Sprintf(`{"source": "crash", "type": "t", "data": "%d-%d-%d"}`, w.round, worker, n))
+		if !ok {
+			return
+		}
+		var out struct{ Events []harness.PublishedEvent }
+		if err := json.Unmarshal(answer.Body, &out); err != nil || len(out.Events) != 1 || len(out.Events[0].Matched) != 1 {
+			w.book.complain("a publish was answered %s", answer)
+			return
+		}
+		w.book.published(out.Events[0].ID)
+		w.acked()
+	}
+}
+
+// sendGroup sends the numbers of a message group in order. One whose answer was cut off is sent again, as the same.
+func (w *workers) sendGroup(worker int) {
+	group := fmt.Sprintf("g%d", worker)
+	for {
+		n := w.book.nextNumber(group)
+		if _, ok := w.do(http.MethodPost, "/v1/queues/groups.fifo/messages", fmt.Sprintf(`{"body": "%d", "group": %q, "dedup_id": "%s-%d"}`, n, group, group, n)); !ok {
+			return
+		}
+		w.book.numberSent(group)
+		w.acked()
+	}
+}
+
+func (w *workers) receive() {
+	for {
+		started := time.Now()
+		answer, ok := w.do(http.MethodPost, "/v1/queues/work/messages/receive?max=5&wait=1s", "")
+		if !ok {
+			return
+		}
+		for _, m := range decodeMessages(w.book, answer) {
+			w.book.received(m.Body, started)
+			// Every third message is left to come again.
+			if len(m.Body)%3 == 0 {
+				continue
+			}
+			w.book.deleting(m.Body)
+			answer, ok := w.do(http.MethodDelete, "/v1/queues/work/messages/"+m.Receipt, "")
+			if !ok {
+				return
+			}
+			if answer.Status == http.StatusConflict {
+				w.book.complain("deleting from a standard queue: %s", answer)
+			}
+			w.book.deleted(m.Body)
+			w.acked()
+		}
+	}
+}
+
+func (w *workers) receiveGroups() {
+	for {
+		answer, ok := w.do(http.MethodPost, "/v1/queues/groups.fifo/messages/receive?max=3&wait=1s", "")
+		if !ok {
+			return
+		}
+		for _, m := range decodeMessages(w.book, answer) {
+			w.book.numberReceived(m.Group, m.Body)
+			w.book.numberDeleting(m.Group, m.Body)
+			answer, ok := w.do(http.MethodDelete, "/v1/queues/groups.fifo/messages/"+m.Receipt, "")
+			if !ok {
+				return
+			}
+			if answer.Status == http.StatusConflict {
+				break // the machine was so busy that the lease ran out; the message and those behind it come again
+			}
+			w.book.numberDeleted(m.Group, m.Body)
+			w.acked()
+		}
+	}
+}
+
+func decodeMessages(book *ledger, answer *harness.Answer) []harness.Message {
+	var out struct{ Messages []harness.Message }
+	if err := json.Unmarshal(answer.Body, &out); err != nil {
+		book.complain("a receive was answered %s", answer)
+	}
+	return out.Messages
+}
+
+// settleUp takes everything that is left and compares it with the ledger.
+func settleUp(t *testing.T, r *harness.Router, book *ledger, sink *harness.Collector) {
+	t.Helper()
+	empty := func(queue string, take func(m harness.Message, started time.Time)) {
+		harness.Until(t, queue+" to be empty", func() (bool, string) {
+			started := time.Now()
+			for _, m := range r.Receive(queue, "max=100&wait=1s") {
+				take(m, started)
+				r.Delete(queue, m.Receipt)
+			}
+			s := r.Stats(queue)
+			return s == harness.QueueStats{}, fmt.Sprintf("%+v", s)
+		})
+	}
+	empty("work", func(m harness.Message, started time.Time) { book.received(m.Body, started); book.deleted(m.Body) })
+	empty("groups.fifo", func(m harness.Message, _ time.Time) {
+		book.numberReceived(m.Group, m.Body)
+		book.numberDeleting(m.Group, m.Body)
+		book.numberDeleted(m.Group, m.Body)
+	})
+	audit := map[string]bool{}
+	empty("audit", func(m harness.Message, _ time.Time) {
+		var envelope struct{ ID string }
+		mustJSON(t, m.Body, &envelope)
+		audit[envelope.ID] = true
+	})
+	harness.Until(t, "every published event to reach the function", func() (bool, string) {
+		delivered := map[string]bool{}
+		for _, q := range sink.Requests("/sink") {
+			var event struct{ ID string }
+			mustJSON(t, q.Body, &event)
+			delivered[event.ID] = true
+		}
+		missing := book.eventsNotIn(delivered)
+		return len(missing) == 0, fmt.Sprintf("%d are missing, such as %.3q", len(missing), missing)
+	})
+	if missing := book.eventsNotIn(audit); len(missing) > 0 {
+		t.Errorf("%d acknowledged events are not in the queue, such as %.3q", len(missing), missing)
+	}
+	for _, problem := range book.settle() {
+		t.Error(problem)
+	}
+	t.Log(book)
+}
+
+// ledger is what the clients of TestKill know: what was acknowledged, and what may or may not have happened.
+type ledger struct {
+	mu    sync.Mutex // guards what follows
+	sends map[string]bool
+	// deletes are the acknowledged ones, with the time of the answer; begun are those without an answer so far.
+	deletes map[string]time.Time
+	begun   map[string]bool
+	events  map[string]bool
+	groups  map[string]*group
+	faults  []string
+	total   int
+}
+
+// group is a message group: numbers from 1 that must be received in order.
+type group struct {
+	next    int  // the number to send
+	last    int  // the highest that was received
+	begun   bool // its delete was begun
+	deleted bool // and acknowledged
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		sends: map[string]bool{}, deletes: map[string]time.Time{}, begun: map[string]bool{},
+		events: map[string]bool{}, groups: map[string]*group{},
+	}
+}
+
+func (l *ledger) complain(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.complainLocked(format, args...)
+}
+
+func (l *ledger) complainLocked(format string, args ...any) {
+	l.faults = append(l.faults, fmt.Sprintf(format, args...))
+}
+
+// problems returns what was complained about since the last call.
+func (l *ledger) problems() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	faults := l.faults
+	l.faults = nil
+	return faults
+}
+
+func (l *ledger) sent(body string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sends[body] = true
+	l.total++
+}
+
+// received takes note of a message that a receive brought which began at started. It must not be one whose delete had been
+// acknowledged by then.
+func (l *ledger) received(body string, started time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at, ok := l.deletes[body]; ok && at.Before(started) {
+		l.complainLocked("%s came back: it was deleted %v before the receive began", body, started.Sub(at))
+	}
+}
+
+func (l *ledger) deleting(body string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begun[body] = true
+}
+
+func (l *ledger) deleted(body string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.begun, body)
+	l.deletes[body] = time.Now()
+}
+
+func (l *ledger) published(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events[id] = true
+}
+
+func (l *ledger) eventsNotIn(got map[string]bool) (missing []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range l.events {
+		if !got[id] {
+			missing = append(missing, id)
+		}
+	}
+	return missing
+}
+
+func (l *ledger) groupLocked(name string) *group {
+	g := l.groups[name]
+	if g == nil {
+		g = &group{next: 1}
+		l.groups[name] = g
+	}
+	return g
+}
+
+func (l *ledger) nextNumber(name string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.groupLocked(name).next
+}
+
+func (l *ledger) numberSent(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.groupLocked(name).next++
+}
+
+// numberReceived checks that the number is the last one again, if that was not surely deleted, or the one after it, if a
+// delete of the last one was begun at least.
+func (l *ledger) numberReceived(name, body string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.groupLocked(name)
+	n, err := strconv.Atoi(body)
+	switch {
+	case err != nil:
+		l.complainLocked("group %s: %q is no number", name, body)
+	case n == g.last+1 && (g.begun || g.last == 0):
+		g.last, g.begun, g.deleted = n, false, false
+	case n == g.last && !g.deleted:
+	default:
+		l.complainLocked("group %s: %d came after %d (delete begun: %v, acknowledged: %v)", name, n, g.last, g.begun, g.deleted)
+	}
+}
+
+func (l *ledger) numberDeleting(name, body string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if g := l.groupLocked(name); strconv.Itoa(g.last) == body {
+		g.begun = true
+	}
+}
+
+func (l *ledger) numberDeleted(name, body string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if g := l.groupLocked(name); strconv.Itoa(g.last) == body {
+		g.deleted = true
+	}
+}
+
+// settle says what is wrong when everything was taken out.
+func (l *ledger) settle() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for body := range maps.Keys(l.sends) {
+		// What came out in the end was deleted then; a delete without an answer may have been done.
+		if _, ok := l.deletes[body]; !ok && !l.begun[body] {
+			l.complainLocked("%s was acknowledged, was not deleted, and is gone", body)
+		}
+	}
+	for name, g := range l.groups {
+		if g.last < g.next-1 {
+			l.complainLocked("group %s: %d were acknowledged, the last that came out is %d", name, g.next-1, g.last)
+		}
+	}
+	return l.faults
+}
+
+func (l *ledger) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	numbers := 0
+	for _, g := range l.groups {
+		numbers += g.next - 1
+	}
+	return fmt.Sprintf("%d sends, %d deletes, %d events and %d FIFO messages were acknowledged", l.total, len(l.deletes), len(l.events), numbers)
+}

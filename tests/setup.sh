@@ -1,0 +1,27 @@
+#!/bin/sh
+# Installs what the tests need and this machine lacks: a C compiler (for the race detector), Node.js and npm (for the real
+# function runtimes and webhook libraries), and the npm packages of tests/node at the versions of its lock file.
+set -eu
+cd "$(dirname "$0")/.."
+
+need=""
+command -v cc >/dev/null 2>&1 || need="$need gcc libc6-dev"
+command -v node >/dev/null 2>&1 || need="$need nodejs"
+command -v npm >/dev/null 2>&1 || need="$need npm"
+if [ -n "$need" ]; then
+	if ! command -v apt-get >/dev/null 2>&1; then
+		echo "tests need these programs, and there is no apt-get to install them with:$need" >&2
+		exit 1
+	fi
+	sudo=""
+	if [ "$(id -u)" != 0 ]; then sudo=sudo; fi
+	$sudo apt-get update -qq
+	# shellcheck disable=SC2086
+	DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $need
+fi
+
+# npm ci is slow when there is nothing to do, so it runs only when the lock file is newer than the last install.
+if [ ! -f tests/node/node_modules/.installed ] || [ tests/node/package-lock.json -nt tests/node/node_modules/.installed ]; then
+	(cd tests/node && npm ci --no-audit --no-fund --loglevel=error)
+	touch tests/node/node_modules/.installed
+fi

@@ -1,0 +1,24 @@
+// Package topic publishes messages to many receivers: what is published to a topic goes to every subscription whose filter
+// policy it passes. docs/topics.md describes it for its users.
+//
+//	Publish ─► validate ─► filter: one index per scope ─► entries ─► ONE Append ─► answer
+//	                       (an immutable snapshot)        │
+//	                                                      ├─ queue:    the body and its attributes, or the SNS envelope
+//	                                                      ├─ function: an event, in the function's delivery queue
+//	                                                      └─ neither possible: a dead letter with the reason
+//
+// A [Topics] keeps no message: topics have no log. What is durable is in the receivers' queues, and attempts to deliver to
+// functions are recorded under the message's ID.
+//
+// # What is promised
+//
+//  1. When [Topics.Publish] returns without an error, every subscription that a message matched has it durably, in its queue
+//     or in a dead-letter queue. With an error, none has it, except as [Publish] says of messages with a DedupID.
+//  2. A publish sees all subscriptions whose creation had been answered when it began.
+//  3. Matching costs what the message's attributes and the matching subscriptions do, not the number of subscriptions.
+//  4. The ID of a delivery depends on the message, the topic and the subscription only. A message that comes a second time
+//     under the same ID (see [Publish] on tokens) makes deliveries with the same IDs.
+//  5. Messages of one group reach each function, and each queue, in the order in which they were published, as far as the
+//     receiver keeps an order: deliveries to a function wait for each other within a group, standard queues only use the
+//     group for fairness.
+package topic

@@ -1,0 +1,7 @@
+package topic
+
+// For tests only.
+var (
+	AppendEnvelope = appendEnvelope
+	DeliveryID     = deliveryID
+)

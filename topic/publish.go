@@ -1,0 +1,239 @@
+package topic
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+)
+
+// Publish is a request to publish messages to a topic.
+//
+// A Token makes the call idempotent. The IDs of its messages come from the token and their contents, so a repeat gets the
+// same answer, with Duplicate set, and delivers nothing; only the subscriptions that were deleted meanwhile are missing from
+// Matched. With other messages the same token is refused (queue.ErrTokenReused). A publish that matched no subscription is
+// not remembered: there is nothing that a repeat could do twice.
+//
+// A DedupID does the same for one message, for five minutes. Such a message is a commit of its own, between those before and
+// after it: when Publish fails, those before it may have been published. Under a Token, DedupIDs have no effect.
+type Publish struct {
+	Topic catalog.Name
+	// Messages, 1 to 1000.
+	Messages []Message
+	// Token is any text. Window, up to 7d, is how long it is remembered; zero means 24h.
+	Token  string
+	Window time.Duration
+	// Hops counts the topics and buses that the messages have passed through, Origin is the event that was passed on.
+	Hops   int
+	Origin string
+
+	// passedOn is the delivery by which an event came here, the only message; empty for a publish from outside.
+	passedOn string
+}
+
+// Published is the answer for one message.
+type Published struct {
+	// ID is the message's, the same for all subscriptions. For a duplicate, that of the message accepted first.
+	ID string `json:"id"`
+	// Matched has the IDs of the subscriptions whose filter policy it passed, in their order. Never nil.
+	Matched []string `json:"matched"`
+	// Duplicate says that the message was published before and nothing was done.
+	Duplicate bool `json:"duplicate,omitempty"`
+}
+
+// Publish delivers messages to the subscriptions of a topic that they match, durably: when it returns without an error, each
+// delivery is in its queue, in the order of the messages. All of it happens, or nothing, but for messages with a DedupID; see
+// [Publish]. What can not be delivered (the queue or function is gone, the message is too large for the queue) is in a
+// dead-letter queue with the reason.
+//
+// Errors: [ErrNotFound], an [*InvalidError] with a field such as "messages[3].subject", queue.ErrTokenReused, and the store's
+// (queue.ErrStoreFull).
+func (t *Topics) Publish(ctx context.Context, p Publish) ([]Published, error) {
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	all := make([]Published, 0, len(p.Messages))
+	for first, next := 0, 0; first < len(p.Messages); first = next {
+		next = p.commitEnd(first)
+		published, err := t.commit(ctx, &p, first, next)
+		if err != nil {
+			return nil, fmt.Errorf("publishing to topic %s: %w", p.Topic.Name, err)
+		}
+		all = append(all, published...)
+	}
+	return all, nil
+}
+
+func (p *Publish) validate() error {
+	if len(p.Messages) == 0 || len(p.Messages) > MaxMessages {
+		return &InvalidError{Field: "messages", Reason: fmt.Sprintf("must be 1 to %d", MaxMessages)}
+	}
+	if p.Window < 0 || p.Window > MaxWindow || p.Window > 0 && p.Window < time.Millisecond {
+		return &InvalidError{Field: "window", Reason: "must be between 1ms and 7d, or 0 for 24h"}
+	}
+	for i := range p.Messages {
+		if err := p.Messages[i].validate(p.passedOn != ""); err != nil {
+			err.Field = fmt.Sprintf("messages[%d].%s", i, err.Field)
+			return err
+		}
+	}
+	return nil
+}
+
+// commitEnd returns the index after the last message that is committed together with the one at first.
+func (p *Publish) commitEnd(first int) int {
+	if p.Token != "" {
+		return len(p.Messages)
+	}
+	if p.Messages[first].DedupID != "" {
+		return first + 1
+	}
+	next := first + 1
+	for next < len(p.Messages) && p.Messages[next].DedupID == "" {
+		next++
+	}
+	return next
+}
+
+// commit publishes the messages from first to before next, all of them or none.
+func (t *Topics) commit(ctx context.Context, p *Publish, first, next int) ([]Published, error) {
+	for attempt := 0; ; attempt++ {
+		topic, err := t.topic(p.Topic)
+		if err != nil {
+			return nil, err
+		}
+		c := commit{topics: t, topic: topic, now: t.broker.Now(), hops: p.Hops, origin: p.Origin, passed: p.passedOn}
+		dedup := p.Messages[first].DedupID
+		switch {
+		case p.Token != "":
+			c.space, c.token, c.window = "publish", p.Token, p.Window
+			if p.Window == 0 {
+				c.window = DefaultWindow
+			}
+		case dedup != "":
+			c.space, c.token, c.window = "dedup", dedup, queue.DedupWindow
+		}
+		if p.passedOn != "" {
+			c.space = "passed-on"
+		}
+		err = c.run(ctx, p.Messages[first:next])
+		switch {
+		case err == nil:
+			return c.published, nil
+		case errors.Is(err, queue.ErrDropped) && attempt < 3:
+			// A queue was deleted since it was looked up: again, with what is there now.
+		case errors.Is(err, queue.ErrTokenReused) && p.Token == "":
+			return nil, fmt.Errorf("messages[%d].dedup_id was used for another message: %w", first, err)
+		default:
+			return nil, err
+		}
+	}
+}
+
+// commit is what is appended at once.
+type commit struct {
+	topics *Topics
+	topic  *topicState
+	now    time.Time
+	// space keeps tokens from outside, deduplication IDs and deliveries apart; token is empty for none.
+	space  string
+	token  string
+	window time.Duration
+	hops   int
+	origin string
+	passed string
+
+	entries   []queue.Entry
+	bytes     int // of the entries
+	published []Published
+	digest    []byte // of the messages, in order; with a token
+}
+
+func (c *commit) run(ctx context.Context, messages []Message) error {
+	c.published = make([]Published, 0, len(messages))
+	for i := range messages {
+		if err := c.add(ctx, &messages[i]); err != nil {
+			return err
+		}
+	}
+	return c.append(ctx)
+}
+
+// add filters one message and adds its deliveries.
+func (c *commit) add(ctx context.Context, m *Message) error {
+	var id queue.MessageID
+	switch {
+	case c.token == "":
+		id = queue.NewMessageID()
+	default:
+		digest := m.digest()
+		c.digest = append(c.digest, digest[:]...)
+		if c.passed != "" {
+			id = PassedOnID(c.passed)
+		} else {
+			id = tokenID(c.topic.id, c.space+"/"+c.token, len(c.published), digest)
+		}
+	}
+	matched := c.topic.match(m)
+	if c.entries == nil {
+		c.entries = make([]queue.Entry, 0, len(matched))
+	}
+	out := outgoing{commit: c, message: m, id: id.String()}
+	published := Published{ID: out.id, Matched: make([]string, 0, len(matched))}
+	for _, s := range matched {
+		entry, err := out.deliver(ctx, s)
+		if err != nil {
+			return err
+		}
+		if c.bytes += entry.Message.Size(); c.bytes > MaxFanOut {
+			return &InvalidError{Field: "messages", Reason: fmt.Sprintf("make more than %d bytes of deliveries to the subscriptions of the topic; publish fewer at a time", MaxFanOut)}
+		}
+		c.entries = append(c.entries, entry)
+		published.Matched = append(published.Matched, s.id)
+	}
+	c.published = append(c.published, published)
+	return nil
+}
+
+// append makes the deliveries durable. Where no subscription matched there are none.
+func (c *commit) append(ctx context.Context) error {
+	if len(c.entries) == 0 {
+		return nil
+	}
+	req := queue.AppendRequest{Now: c.now, Entries: c.entries}
+	if c.token != "" {
+		token, digest := sha256.Sum256([]byte(c.token)), sha256.Sum256(c.digest)
+		req.Token = fmt.Sprintf("topic/%d/%s/%s", c.topic.id, c.space, hex.EncodeToString(token[:]))
+		req.TokenWindow, req.Digest = c.window, string(digest[:])
+	}
+	res, err := c.topics.broker.Store().Append(ctx, req)
+	if err == nil && res.Repeated {
+		c.repeated(res.Results)
+	}
+	return err
+}
+
+// repeated puts the first call's answers in place of ours. The IDs are the same, and so would be those of the deliveries:
+// these tell which of the subscriptions that exist now matched then.
+func (c *commit) repeated(results []queue.Appended) {
+	first := make(map[queue.MessageID]bool, len(results))
+	for _, r := range results {
+		first[r.ID] = true
+	}
+	for i := range c.published {
+		p := &c.published[i]
+		p.Duplicate, p.Matched = true, []string{}
+		for id := range c.topic.slots {
+			if first[deliveryID(p.ID, c.topic.name.Name, id)] {
+				p.Matched = append(p.Matched, id)
+			}
+		}
+		slices.Sort(p.Matched)
+	}
+}

@@ -1,0 +1,68 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+)
+
+// ErrNotFound says that the account and region have no topic of that name.
+var ErrNotFound = errors.New("topic does not exist")
+
+// Topics filters published messages by the subscriptions of their topic and delivers them. It keeps no message: what is
+// durable is in the store's queues. All methods may be called concurrently.
+type Topics struct {
+	broker        *queue.Broker
+	definitions   *catalog.Catalog
+	topics        *catalog.Table[Topic]
+	subscriptions *catalog.Table[Subscription]
+	compiled      *catalog.View[snapshot]
+}
+
+// New returns the topics and subscriptions in a catalog. It starts nothing.
+func New(broker *queue.Broker, definitions *catalog.Catalog) *Topics {
+	t := &Topics{
+		broker:        broker,
+		definitions:   definitions,
+		topics:        catalog.NewTable[Topic](definitions, Table),
+		subscriptions: catalog.NewTable[Subscription](definitions, SubscriptionTable),
+	}
+	t.compiled = catalog.NewView(definitions, []string{Table, SubscriptionTable}, t.build)
+	return t
+}
+
+// topic returns a topic as it is now.
+func (t *Topics) topic(name catalog.Name) (*topicState, error) {
+	snap, err := t.compiled.Get()
+	if err != nil {
+		return nil, err
+	}
+	state, ok := snap.topics[name]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, name.Name)
+	}
+	return state, nil
+}
+
+// function returns the delivery queue of a function.
+func (t *Topics) function(name catalog.Name) (queue.ID, bool) {
+	record, ok := t.definitions.Get(endpoint.FunctionTable, name)
+	return queue.IDFor(record.ID, queue.Deliveries), ok
+}
+
+// deadLetterQueue returns a dead-letter queue of the topic's account and region: the built-in one if name is empty or that
+// queue has gone.
+func (t *Topics) deadLetterQueue(ctx context.Context, topic catalog.Name, name string) (queue.Queue, error) {
+	if name != "" {
+		q, err := t.broker.Lookup(catalog.Name{Account: topic.Account, Region: topic.Region, Name: name})
+		if !errors.Is(err, queue.ErrNotFound) {
+			return q, err
+		}
+	}
+	// Not the caller's context: the definition outlives the request.
+	return t.broker.EnsureDeadLetters(context.WithoutCancel(ctx), topic.Account, topic.Region)
+}
