@@ -81,8 +81,8 @@ type Config struct {
 	// Grace is how long running attempts may go on when Run's context has ended. Default 5s; negative for not at all.
 	Grace time.Duration
 
-	// OnAttempt, when set, is told of every attempt once it is recorded. It is called by one goroutine, which all
-	// deliveries wait for: it must be quick. It may keep the Attempt, but not change what it refers to.
+	// OnAttempt, when set, is told of every attempt once it is recorded. It is called once at a time, and all
+	// deliveries wait for it: it must be quick. It may keep the Attempt, but not change what it refers to.
 	OnAttempt func(Attempt)
 	// OnStateChange, when set, is told when an endpoint is disabled or enabled and when its breaker opens or closes. It may
 	// be called by several goroutines at once and must be quick.

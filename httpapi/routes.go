@@ -28,6 +28,7 @@ func (s *Server) paths() []path {
 	return []path{
 		{"/v1/events", methods{"POST": op(api.PublishEvents)}},
 		{"/v1/events/{id}", methods{"GET": op(api.Event)}},
+		{"/v1/deliveries/{id}", methods{"GET": op(api.Delivery)}},
 		{"/v1/buses/{bus}/events", methods{"POST": op(api.PublishEvents)}},
 
 		{"/v1/queues/{queue}/messages", methods{"POST": op(api.SendMessage)}},

@@ -66,7 +66,7 @@ func fromEntry(e catalog.Entry[Definition]) Queue {
 }
 
 // Create makes a queue. If one of that name exists with the same definition, it is returned and created is false; with
-// another, the error is [ErrExists]. A definition that does not validate, or names a dead-letter queue that does not
+// another, the error is [ErrExists], or a [*catalog.ManagedError] that names the file which declares it. A definition that does not validate, or names a dead-letter queue that does not
 // exist, is an error joining [*InvalidError]s.
 func (b *Broker) Create(ctx context.Context, name Name, def Definition) (q Queue, created bool, err error) {
 	if err := b.check(name, def); err != nil {
@@ -77,6 +77,9 @@ func (b *Broker) Create(ctx context.Context, name Name, def Definition) (q Queue
 		q, err := b.Lookup(name)
 		if err != nil {
 			return Queue{}, false, err
+		}
+		if !q.Definition.Equal(def) && q.Owner != "" {
+			return Queue{}, false, &catalog.ManagedError{Table: Table, Name: name, Owner: q.Owner}
 		}
 		if !q.Definition.Equal(def) {
 			return Queue{}, false, fmt.Errorf("%w: %s", ErrExists, name.Name)

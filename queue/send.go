@@ -142,7 +142,13 @@ func validToken(s string) bool {
 	return len(s) >= 1 && len(s) <= 128 && strings.IndexFunc(s, func(r rune) bool { return r < '!' || r > '~' }) < 0
 }
 
+// maxAttributes is how many attributes a message may have. SQS allows ten.
+const maxAttributes = 100
+
 func validateAttributes(attrs []Attribute) *InvalidError {
+	if len(attrs) > maxAttributes {
+		return &InvalidError{Field: "attributes", Reason: fmt.Sprintf("are %d; at most %d are allowed", len(attrs), maxAttributes)}
+	}
 	for i, a := range attrs {
 		field := fmt.Sprintf("attributes[%d]", i)
 		if !validAttributeName(a.Name) {

@@ -22,7 +22,7 @@ const MaxTransferRate = 1_000_000
 //	running ──┤ ◄─── Resume ──────┤
 //	          ├──► completed      ├──► cancelled
 //	          ├──► cancelled ◄────┘
-//	          └──► failed
+//	          └──► failed ──► running, when resumed
 type TransferState string
 
 const (
@@ -38,7 +38,7 @@ const (
 	TransferFailed TransferState = "failed"
 )
 
-// Ended says that the transfer will never do anything again.
+// Ended says that the transfer will not do anything again, unless it has failed and is resumed.
 func (s TransferState) Ended() bool {
 	return s == TransferCompleted || s == TransferCancelled || s == TransferFailed
 }
@@ -141,7 +141,7 @@ func transferTable(definitions *catalog.Catalog) *catalog.Table[Transfer] {
 	return catalog.NewTable[Transfer](definitions, TransferTable)
 }
 
-// ChangeTransfer puts a transfer into another state: TransferRunning resumes a held one, TransferHeld holds it,
+// ChangeTransfer puts a transfer into another state: TransferRunning resumes a held or failed one, TransferHeld holds it,
 // TransferCancelled ends it; reason is kept as its Error. A batch that is being written may still be. It does nothing if the
 // transfer is in that state. It fails with [ErrTransferNotFound] and [ErrTransferEnded].
 func ChangeTransfer(ctx context.Context, definitions *catalog.Catalog, name Name, state TransferState, reason string, now time.Time) error {
@@ -149,10 +149,10 @@ func ChangeTransfer(ctx context.Context, definitions *catalog.Catalog, name Name
 		if t.State == state {
 			return nil
 		}
-		if t.State.Ended() {
+		if t.State.Ended() && (t.State != TransferFailed || state != TransferRunning) {
 			return fmt.Errorf("%w: %s is %s", ErrTransferEnded, name.Name, t.State)
 		}
-		t.State, t.Error = state, reason
+		t.State, t.Error, t.Ended = state, reason, time.Time{}
 		if state.Ended() {
 			t.Ended = now.UTC()
 		}

@@ -100,7 +100,7 @@ func (ts *Transfers) Hold(ctx context.Context, name Name) error {
 	return ts.change(ctx, name, TransferHeld, "")
 }
 
-// Resume lets a held transfer go on. Errors are as for Cancel.
+// Resume lets a held or failed transfer go on. Errors are as for Cancel.
 func (ts *Transfers) Resume(ctx context.Context, name Name) error {
 	return ts.change(ctx, name, TransferRunning, "")
 }

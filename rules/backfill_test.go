@@ -321,7 +321,7 @@ func TestEveryEventOnce(t *testing.T) {
 				e.reconcile()
 			}
 			stop := make(chan struct{})
-			var publishers, transfers sync.WaitGroup
+			var publishers, transfers, reconciles sync.WaitGroup
 			for range rapid.IntRange(1, 3).Draw(rt, "publishers") {
 				publishers.Go(func() {
 					for {
@@ -352,10 +352,18 @@ func TestEveryEventOnce(t *testing.T) {
 				rule.Paused = rapid.Bool().Draw(rt, "paused")
 				rule.Description = fmt.Sprint(round, e.definitions.Revision())
 				e.rule("r", rule)
-				if rapid.Bool().Draw(rt, "reconcile") {
+				switch rapid.IntRange(0, 2).Draw(rt, "reconcile") {
+				case 0:
 					e.reconcile()
+				case 1:
+					reconciles.Go(func() {
+						if err := e.engine.Reconcile(context.Background()); err != nil {
+							t.Error(err)
+						}
+					})
 				}
 			}
+			reconciles.Wait()
 			close(stop)
 			publishers.Wait()
 			end()
@@ -369,8 +377,6 @@ func TestEveryEventOnce(t *testing.T) {
 		if err := e.check(q, all); err != nil {
 			rt.Fatal(err)
 		}
-		e.opened.Close()
-		e.open() // for the cleanup
 	})
 }
 

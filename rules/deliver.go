@@ -139,6 +139,7 @@ func (o *outgoing) endpointEntry(r *compiledRule, t *compiledTarget, p payload) 
 	}
 	body := p.body
 	if p.transformed {
+		delivery.Transformed = true
 		detail := json.RawMessage(p.body)
 		if !json.Valid(detail) {
 			// Several lines of text, say. It travels as a JSON string and is unpacked where only the data is sent.

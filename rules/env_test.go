@@ -24,7 +24,9 @@ const (
 	region  = "eu-west-1"
 )
 
-func named(name string) catalog.Name { return catalog.Name{Account: account, Region: region, Name: name} }
+func named(name string) catalog.Name {
+	return catalog.Name{Account: account, Region: region, Name: name}
+}
 
 func ruleNamed(rule string) catalog.Name { return rules.RuleName(named(rules.DefaultBus), rule) }
 

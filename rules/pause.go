@@ -128,7 +128,6 @@ func (e *Engine) reconcile(ctx context.Context) error {
 		if r.ends, err = e.logEnds(ctx, r.at); err != nil {
 			return err
 		}
-		r.readHistory()
 		if err := r.apply(ctx); err != nil {
 			return err
 		}
@@ -171,6 +170,7 @@ type reconciliation struct {
 	ends map[queue.ID]queue.Stats
 	// history has, for each rule by its ID, its revisions since those are known one by one.
 	history map[uint64][]pausing
+	records []catalog.Record
 	known   bool
 }
 
@@ -188,40 +188,51 @@ type pausing struct {
 	paused   bool
 }
 
-// compare finds the rules whose state is not up to date.
+// compare finds the rules whose state is not up to date: among those that have changed since the last Reconcile, if that
+// is known, else among all.
 func (r *reconciliation) compare() error {
-	states := map[catalog.Name]uint64{} // to the state's revision
-	for record := range r.at.Scan(RuleStateTable, catalog.Query{}) {
-		states[record.Name] = record.Revision
-	}
-	for record := range r.at.Scan(RuleTable, catalog.Query{}) {
-		c := changedRule{stateRevision: states[record.Name]}
-		if c.stateRevision != 0 {
-			state, err := r.states.At(r.at, record.Name)
-			if err != nil {
-				return err
-			}
-			delete(states, record.Name)
-			if state.Value.RuleID == record.ID {
-				c.state = state.Value
+	names := map[catalog.Name]bool{}
+	if r.readHistory(); r.known && r.engine.last.before == nil {
+		for _, record := range r.records {
+			names[record.Name] = true
+		}
+	} else {
+		for _, table := range []string{RuleTable, RuleStateTable} {
+			for record := range r.at.Scan(table, catalog.Query{}) {
+				names[record.Name] = true
 			}
 		}
-		if c.state.Seen == record.Revision {
-			continue
-		}
-		rule, err := r.engine.rules.At(r.at, record.Name)
-		if err != nil {
-			continue // a rule that can not be read matches nothing; once it can be, it has another revision
-		}
-		c.rule = rule
-		r.changed = append(r.changed, c)
 	}
-	for name := range states {
-		state, err := r.states.At(r.at, name)
-		if err != nil {
+	for name := range names {
+		if err := r.compareOne(name); err != nil {
 			return err
 		}
-		r.deleted = append(r.deleted, state)
+	}
+	return nil
+}
+
+func (r *reconciliation) compareOne(name catalog.Name) error {
+	state, err := r.states.At(r.at, name)
+	if err != nil && !errors.Is(err, catalog.ErrNotFound) {
+		return err
+	}
+	record, ok := r.at.Get(RuleTable, name)
+	if !ok {
+		if err == nil {
+			r.deleted = append(r.deleted, state)
+		}
+		return nil
+	}
+	c := changedRule{stateRevision: state.Revision}
+	if state.Value.RuleID == record.ID {
+		c.state = state.Value
+	}
+	if c.state.Seen == record.Revision {
+		return nil
+	}
+	// A rule that can not be read matches nothing; once it can be, it has another revision.
+	if c.rule, err = r.engine.rules.At(r.at, name); err == nil {
+		r.changed = append(r.changed, c)
 	}
 	return nil
 }
@@ -237,7 +248,7 @@ func (r *reconciliation) readHistory() {
 	if err != nil {
 		return
 	}
-	r.known, r.history = true, map[uint64][]pausing{}
+	r.known, r.records, r.history = true, records, map[uint64][]pausing{}
 	for _, record := range records {
 		if record.Deleted || record.Revision > r.at.Revision() {
 			continue

@@ -252,6 +252,9 @@ func (t *Teller) lost(ctx context.Context, name catalog.Name, attempts []dispatc
 	if len(attempts) > 0 {
 		told.Reason = "it is not waiting for another attempt any more: its queue was purged, or the record is past its retention"
 	}
+	if _, ok := t.engine.EndpointID(told.Kind, name); !ok && told.Kind != "" {
+		told.Reason = fmt.Sprintf("the %s was deleted; what waited for it goes to the dead-letter queue", told.Kind)
+	}
 	return nil
 }
 

@@ -42,6 +42,8 @@ const (
 	region  = "us-east-1"
 	// attemptsLog is a queue that no catalog record has.
 	attemptsLog = queue.ID(1<<60 + 1)
+	// attemptRetention is short, because even virtual days take their time.
+	attemptRetention = 6 * time.Hour
 	// eventID is that of the event of most tests, so that golden files do not change.
 	eventID = "01a2098d-595b-774f-ac88-2bdc8d607159"
 )
@@ -143,7 +145,7 @@ func newEnv(t testing.TB, inMemory bool) *env {
 		client.Dial = e.net.dial
 	}
 	e.d, err = dispatch.New(e.broker, defs, dispatch.Config{
-		Attempts: attemptsLog, Client: client,
+		Attempts: attemptsLog, AttemptRetention: attemptRetention, Client: client,
 		Senders:   map[string]dispatch.Sender{dispatch.KindTopic: e.topics, dispatch.KindBus: e.engine},
 		OnAttempt: func(a dispatch.Attempt) { e.attempted <- a },
 		OnFault:   func(err error) { t.Errorf("fault: %v", err) },
@@ -178,22 +180,27 @@ func virtual(t *testing.T, test func(t *testing.T, e *env)) {
 	synctest.Test(t, func(t *testing.T) {
 		over(time.Until(time.Date(2026, 11, 23, 17, 56, 28, 0, time.UTC)))
 		e := newEnv(t, true)
-		e.run(e.d.Run)
+		stop := e.run(e.d.Run)
 		over(0)
 		test(t, e)
+		stop()
+		over(time.Second) // handlers that were cut off end
 	})
 }
 
 // over lets virtual time pass until all is quiet after d.
 func over(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // virtual: it returns as soon as everything else waits
+	pass(d)
 	synctest.Wait()
 }
+
+// pass lets virtual time pass: it returns as soon as everything else in the bubble waits.
+func pass(d time.Duration) { <-time.After(d) }
 
 // slowly answers after 12 ms of virtual time.
 func slowly(code int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(12 * time.Millisecond) //nolint:forbidigo // virtual
+		pass(12 * time.Millisecond)
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(code)
 		_, _ = io.WriteString(w, body)

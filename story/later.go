@@ -12,12 +12,9 @@ import (
 
 // later tells the deliveries that were made after the event was published, by a rule that came with a start before the event
 // or that went on after a pause. The event's own record does not know them: their attempts and the transfers do.
-func (t *Teller) later(ctx context.Context, bus catalog.Name, kept *queue.Peeked, origin string, told map[string]bool, recorded map[string][]dispatch.Attempt) ([]Delivery, error) {
+func (t *Teller) later(ctx context.Context, bus catalog.Name, origin string, transferred []rules.Later, told map[string]bool, recorded map[string][]dispatch.Attempt) ([]Delivery, error) {
 	var all []Delivery
-	transferred, err := t.engine.Later(ctx, bus, kept)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	for i := range transferred {
 		for _, d := range transferred[i].Deliveries {
 			if told[d.ID] {

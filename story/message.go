@@ -66,7 +66,10 @@ func (t *Teller) message(ctx context.Context, account, region, id string) (*Stor
 	if len(s.Deliveries) == 0 {
 		return nil, nil
 	}
-	sortDeliveries(s.Deliveries)
+	if published, err := event.IDTime(id); err == nil && s.Published.IsZero() {
+		s.Published = published.UTC() // when the ID was made, a moment before
+	}
+	s.finish()
 	return s, nil
 }
 

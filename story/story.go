@@ -22,7 +22,7 @@ type Story struct {
 	// Bus has the event, Topic the message; one of them is set.
 	Bus   string `json:"bus,omitempty"`
 	Topic string `json:"topic,omitempty"`
-	// Published is zero where nothing says it any more.
+	// Published is that of the ID where nothing else says it any more, and zero where the ID says none either.
 	Published time.Time `json:"published_at,omitzero"`
 	// Note says what this story can not tell, and why.
 	Note string `json:"note,omitempty"`
@@ -122,7 +122,7 @@ type Delivery struct {
 	Next *Next `json:"next,omitempty"`
 	// DeadLetter is set for one that was given up.
 	DeadLetter *DeadLetter `json:"dead_letter,omitempty"`
-	// PassedOn is what a topic or bus made of it: another story.
+	// PassedOn is what a topic made of it: another story. What a bus made of it is not known from here.
 	PassedOn *PassedOn `json:"passed_on,omitempty"`
 }
 
@@ -147,7 +147,7 @@ type DeadLetter struct {
 	There bool `json:"still_there"`
 }
 
-// PassedOn names the event or message that a delivery to a bus or topic became.
+// PassedOn names the message that a delivery to a topic became.
 type PassedOn struct {
 	// Kind is KindEvent or KindMessage.
 	Kind string `json:"kind"`

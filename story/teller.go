@@ -146,14 +146,51 @@ func (t *Teller) tell(ctx context.Context, bus catalog.Name, kept *queue.Peeked)
 			told[d.ID] = true
 		}
 	}
-	later, err := t.later(ctx, bus, kept, ev.ID, told, recorded)
+	transferred, err := t.engine.Later(ctx, bus, kept)
+	if err != nil {
+		if ctx.Err() != nil || errors.Is(err, queue.ErrStoreClosed) {
+			return nil, err
+		}
+		// One rule that can not be read is no reason to tell nothing.
+		s.Note = "what rules got later may be missing: " + err.Error()
+	}
+	later, err := t.later(ctx, bus, ev.ID, transferred, told, recorded)
 	if err != nil {
 		return nil, err
 	}
 	s.Deliveries = append(s.Deliveries, later...)
 	duplicates(s.Deliveries)
-	sortDeliveries(s.Deliveries)
+	s.finish()
 	return s, nil
+}
+
+// maxAnswers is how many bytes of answers' bodies a story has at most. Each may have 64 KiB, and there may be thousands.
+const maxAnswers = 4 << 20
+
+// finish sorts the deliveries and bounds the answers: the last ones of each delivery are kept.
+func (s *Story) finish() {
+	sortDeliveries(s.Deliveries)
+	left := maxAnswers
+	for back := 1; ; back++ {
+		more := false
+		for i := range s.Deliveries {
+			attempts := s.Deliveries[i].Attempts
+			if back > len(attempts) {
+				continue
+			}
+			more = true
+			r := attempts[len(attempts)-back].Response
+			if r == nil {
+				continue
+			}
+			if left -= len(r.Body); left < 0 && r.Body != "" {
+				r.Body, r.Encoding, r.Truncated = "", "", true
+			}
+		}
+		if !more {
+			return
+		}
+	}
 }
 
 func sortDeliveries(all []Delivery) {

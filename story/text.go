@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	timeForm  = "2006-01-02 15:04:05.000"
+	timeForm  = "2006-01-02 15:04:05.000 MST"
 	clockForm = "15:04:05.000"
 	// bodyShown is how much of an answer's body is shown, in characters.
 	bodyShown = 200
@@ -39,7 +39,11 @@ func (s *Story) Text(w io.Writer) error {
 		p.line(2, "published", stamp(s.Published, timeForm))
 	}
 	if s.Origin != "" {
-		p.line(2, "passed on from", s.Origin+",", "hop", strconv.Itoa(s.Hops))
+		hop := ""
+		if s.Hops > 0 {
+			hop = fmt.Sprintf("(hop %d)", s.Hops)
+		}
+		p.line(2, "passed on from", s.Origin, hop)
 	}
 	if s.Note != "" {
 		p.line(2, "note:", s.Note)
@@ -84,7 +88,7 @@ func (p *page) line(indent int, words ...string) {
 		}
 	}
 	if len(shown) > 0 {
-		p.WriteString(strings.Repeat(" ", indent) + strings.Join(shown, " "))
+		p.WriteString(strings.Repeat(" ", indent) + strings.TrimRight(strings.Join(shown, " "), " "))
 	} else if len(words) > 0 {
 		return
 	}
@@ -190,22 +194,21 @@ func (p *page) attempt(a *Attempt, day *string) {
 	if a.Number == 0 {
 		what = "no attempt"
 	}
-	status := a.Class
-	if a.Status != 0 {
-		status = strconv.Itoa(a.Status)
-	}
 	took := ""
 	if a.Durations.Total > 0 {
-		took = "in " + a.Durations.Total.Round(time.Millisecond/10).String()
+		took = a.Durations.Total.Round(time.Millisecond / 10).String()
 	}
 	outcome := string(a.Outcome)
-	if a.Reason != "" {
+	switch {
+	case a.Reason != "": // it names the status
 		outcome += ": " + a.Reason
+	case a.Status != 0:
+		outcome += ": " + strconv.Itoa(a.Status)
 	}
 	if a.LeaseLost {
 		outcome += " (too late to count)"
 	}
-	p.line(4, what, at, status, took, outcome)
+	p.line(4, what, at, took, outcome)
 	if a.Response != nil && a.Response.Body != "" {
 		p.line(6, "answer:", excerpt(a.Response))
 	}

@@ -155,6 +155,21 @@ func runMarkdown(t *testing.T, r *harness.Router, file string) (answers []string
 	return answers
 }
 
+// TestEventsDocument runs the commands of docs/events.md, which need no definitions.
+func TestEventsDocument(t *testing.T) {
+	t.Parallel()
+	r := harness.Start(t, harness.Options{})
+	answers := runMarkdown(t, r, filepath.Join(harness.Root(t), "docs", "events.md"))
+	if len(answers) < 4 {
+		t.Errorf("docs/events.md has %d blocks of commands, want 4 or more", len(answers))
+	}
+	for _, answer := range answers {
+		if !strings.HasPrefix(answer, `{"events":[{"id":"`) {
+			t.Errorf("a publish was answered %s", answer)
+		}
+	}
+}
+
 func example(t *testing.T, name string) string {
 	t.Helper()
 	dir := filepath.Join(harness.Root(t), "examples", name)

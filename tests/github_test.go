@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -23,6 +24,7 @@ functions:
   record:
     url: ${env:FUNCTION_URL}
     max_in_flight: 4
+    timeout: 3s
     retry: {schedule: [200ms, 400ms, 800ms, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s]}
     sign: {secrets: ["${env:SIGNING_SECRET}"]}
     dead_letter: {queue: failed}
@@ -266,4 +268,67 @@ func TestGitHubExamplesWhileTheFunctionIsStopped(t *testing.T) {
 	collectQueued(t, r, sent)
 	r.Empty("failed")
 	r.Empty("dead-letters")
+}
+
+// TestGitHubExamplesWithFaults does the same with a function that fails the first attempt of some deliveries in every way
+// that time heals. All of them arrive at the second attempt.
+func TestGitHubExamplesWithFaults(t *testing.T) {
+	t.Parallel()
+	faults := []string{"500", "429", "302", "hang", "cut", "503", "404"}
+	f := startFunction(t, faults...)
+	r := harness.Start(t, harness.Options{
+		Config: githubYAML,
+		Env:    []string{"FUNCTION_URL=" + f.url(), "GITHUB_SECRET=" + githubSecret, "SIGNING_SECRET=" + signingSecret},
+	})
+	sent := sendExamples(t, r)
+	collectDeliveries(t, f, sent)
+	collectQueued(t, r, sent)
+	failed := map[string]int{}
+	for _, s := range sent {
+		checkStory(t, r, &s)
+		for _, d := range storyOf(t, r.Client, s.answer.ID).Deliveries {
+			for i, a := range d.Attempts {
+				last := i == len(d.Attempts)-1
+				if last != (a.Class == "") || len(d.Attempts) > 2 {
+					t.Errorf("%s: attempt %d of %d is of class %q", s.Name, a.Number, len(d.Attempts), a.Class)
+				}
+				if !last {
+					failed[fmt.Sprint(a.Class, a.Status)]++
+				}
+			}
+		}
+	}
+	want := map[string]int{"http500": 1, "http429": 1, "redirect302": 1, "timeout0": 1, "reset0": 1, "http503": 1, "http404": 1}
+	if diff := cmp.Diff(want, failed); diff != "" {
+		t.Errorf("the failed attempts in the stories (-want +got):\n%s", diff)
+	}
+	r.Empty("failed")
+	r.Empty("dead-letters")
+}
+
+// TestGitHubExamplesWithGone: the function answers 410 once. That delivery is a dead letter, the others wait until the
+// function is enabled again; then all are accounted for.
+func TestGitHubExamplesWithGone(t *testing.T) {
+	t.Parallel()
+	f := startFunction(t, "410")
+	r := harness.Start(t, harness.Options{
+		Config: githubYAML,
+		Env:    []string{"FUNCTION_URL=" + f.url(), "GITHUB_SECRET=" + githubSecret, "SIGNING_SECRET=" + signingSecret},
+	})
+	sent := sendExamples(t, r)
+	gone := r.ReceiveOne("failed")
+	if gone.Attribute("router.status") != "410" || gone.Attribute("router.response") != "this is 410" {
+		t.Errorf("the dead letter is %+v", gone.Attributes)
+	}
+	if a := r.Do(http.MethodPost, "/v1/functions/record/enable", nil, ""); a.Status/100 != 2 {
+		t.Fatalf("enabling the function: %s", a)
+	}
+	collectQueued(t, r, sent)
+	dead := slices.IndexFunc(sent, func(s sentExample) bool { return s.answer.ID == gone.Attribute("router.event_id") })
+	if dead < 0 {
+		t.Fatalf("the dead letter is of no event that was sent: %+v", gone.Attributes)
+	}
+	collectDeliveries(t, f, slices.Delete(sent, dead, dead+1))
+	r.Delete("failed", gone.Receipt)
+	r.Empty("failed")
 }

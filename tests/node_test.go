@@ -34,6 +34,7 @@ type nodeFunction struct {
 	t       *testing.T
 	process *harness.Process
 	port    string
+	faults  string
 	read    int // lines of its output that were looked at
 }
 
@@ -50,9 +51,10 @@ type delivery struct {
 	UserAgent   string          `json:"userAgent"`
 }
 
-func startFunction(t *testing.T) *nodeFunction {
+// startFunction starts the function. It misbehaves on the first attempts of as many deliveries as there are faults.
+func startFunction(t *testing.T, faults ...string) *nodeFunction {
 	t.Helper()
-	f := &nodeFunction{t: t, port: "0"}
+	f := &nodeFunction{t: t, port: "0", faults: strings.Join(faults, ",")}
 	f.start()
 	return f
 }
@@ -62,7 +64,7 @@ func (f *nodeFunction) start() {
 	f.t.Helper()
 	f.process = harness.Run(f.t, node(f.t, "node_modules/@google-cloud/functions-framework/build/src/main.js", []string{
 		"--source=function.mjs", "--target=record", "--signature-type=cloudevent", "--port=" + f.port,
-	}, "SECRET="+signingSecret))
+	}, "SECRET="+signingSecret, "FAULTS="+f.faults))
 	var line struct{ Listening int }
 	_, f.read = f.process.Stdout.Wait(f.t, "the port of the function", 0, func(text string) bool {
 		return json.Unmarshal([]byte(text), &line) == nil && line.Listening != 0

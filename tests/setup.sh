@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks: a C compiler (for the race detector), Node.js and npm (for the real
-# function runtimes and webhook libraries), and the npm packages of tests/node at the versions of its lock file.
+# function runtimes and webhook libraries), curl and openssl (for the commands of the docs), and the npm packages of tests/node at the versions of its lock file.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,6 +8,8 @@ need=""
 command -v cc >/dev/null 2>&1 || need="$need gcc libc6-dev"
 command -v node >/dev/null 2>&1 || need="$need nodejs"
 command -v npm >/dev/null 2>&1 || need="$need npm"
+command -v curl >/dev/null 2>&1 || need="$need curl"
+command -v openssl >/dev/null 2>&1 || need="$need openssl"
 if [ -n "$need" ]; then
 	if ! command -v apt-get >/dev/null 2>&1; then
 		echo "tests need these programs, and there is no apt-get to install them with:$need" >&2

@@ -152,7 +152,7 @@ func TestSend(t *testing.T) {
 	}
 	call := e.only(pager, queue.FIFO)
 	got := delivery(t, &call)
-	if got.Hops != 4 || got.Origin != topic.PassedOnID(deliveryID).String() {
+	if got.Hops != 3 || got.Origin != topic.PassedOnID(deliveryID).String() {
 		t.Errorf("delivery %+v", got)
 	}
 	in, err := event.Parse(call.Body)

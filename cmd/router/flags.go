@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/signalbox-mq/signalbox/cmd/router/internal/app"
-	"github.com/signalbox-mq/signalbox/queue"
 )
 
 // runFlags are the flags of the verbs that run a router. Each has a twin in the environment: --public-url is
@@ -83,7 +82,7 @@ func (f *runFlags) options(log zerolog.Logger) app.Options {
 // run runs the router and gives faults of the store an exit code of their own.
 func run(cmd *cobra.Command, opts app.Options, ready func(address string)) error {
 	err := app.Run(cmd.Context(), opts, ready)
-	if errors.Is(err, queue.ErrStoreClosed) {
+	if app.IsFault(err) {
 		return &exitError{code: exitFault, err: err}
 	}
 	return err

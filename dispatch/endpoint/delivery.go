@@ -35,6 +35,8 @@ type Delivery struct {
 	// Text says that the event's detail is a JSON string that stands for plain text: formats that show the data alone
 	// (raw) send the text.
 	Text bool `json:"text,omitempty"`
+	// Transformed says that the event's detail is a transform's result: what a topic's message is then made of.
+	Transformed bool `json:"transformed,omitempty"`
 	// Retry, when set, is the target's own retry policy; nil means the endpoint's.
 	Retry *RetryPolicy `json:"retry,omitempty"`
 	// DeadLetter, when set, names the target's own dead-letter queue, in Account and Region; empty means the endpoint's.

@@ -167,6 +167,9 @@ func (r Result) Reason() string {
 	}
 	switch r.Class {
 	case ClassNone, ClassHTTP:
+		if r.Status == 0 { // not over HTTP: a topic or a bus
+			return "passed on"
+		}
 		return answered()
 	case ClassRedirect:
 		if r.Location == "" {

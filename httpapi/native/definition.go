@@ -42,7 +42,7 @@ func readDefinition(body []byte) (queue.Definition, error) {
 		case "dead_letter":
 			return r.deadLetter(name, &def.DeadLetter)
 		}
-		return unknown("body", name)
+		return unknown("", name)
 	})
 	return def, err
 }

@@ -36,6 +36,7 @@ var (
 
 	errContentEncoding = errors.New("the body must not be compressed or otherwise encoded")
 	errMessageTooLarge = errors.New("the message is too large")
+	errUnknownDelivery = errors.New("delivery not found")
 	errUnknownFunction = errors.New("function does not exist")
 )
 
@@ -59,6 +60,7 @@ var rows = [...]struct {
 	{queue.ErrDropped, http.StatusNotFound, "unknown_queue", ""},
 	{rules.ErrBusNotFound, http.StatusNotFound, "unknown_bus", ""},
 	{topic.ErrNotFound, http.StatusNotFound, "unknown_topic", ""},
+	{errUnknownDelivery, http.StatusNotFound, "unknown_delivery", ""},
 	{story.ErrNotFound, http.StatusNotFound, "unknown_event", ""},
 	{errUnknownFunction, http.StatusNotFound, "unknown_function", ""},
 	{catalog.ErrNotFound, http.StatusNotFound, "not_found", ""},
@@ -146,7 +148,7 @@ func (a *API) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if retryAfter != "" {
 		h.Set("Retry-After", retryAfter)
 	}
-	if p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusRequestTimeout {
+	if errors.Is(err, errTooLarge) || errors.Is(err, errSlowBody) {
 		h.Set("Connection", "close") // the rest of the body is not worth waiting for
 	}
 	problem.Write(w, p)

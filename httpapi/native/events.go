@@ -1,10 +1,13 @@
 package native
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/rules"
+	"github.com/signalbox-mq/signalbox/story"
 )
 
 type publishedEvents struct {
@@ -40,4 +43,13 @@ func (a *API) PublishEvents(r *http.Request) (any, error) {
 // Event is GET /v1/events/{id}: what became of an event.
 func (a *API) Event(r *http.Request) (any, error) {
 	return a.Story.Event(r.Context(), a.account, a.region, pathVariable(r, "id"))
+}
+
+// Delivery is GET /v1/deliveries/{id}: one delivery that is still in a queue, by its webhook-id.
+func (a *API) Delivery(r *http.Request) (any, error) {
+	delivery, err := a.Story.Delivery(r.Context(), a.account, a.region, pathVariable(r, "id"))
+	if errors.Is(err, story.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", errUnknownDelivery, err)
+	}
+	return delivery, err
 }

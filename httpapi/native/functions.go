@@ -123,7 +123,7 @@ func readReason(body []byte, reason string) (string, error) {
 	r := reader{data: body}
 	err := r.document(func(name string) error {
 		if name != "reason" {
-			return unknown("body", name)
+			return unknown("", name)
 		}
 		return r.text(name, &reason)
 	})

@@ -66,7 +66,7 @@ func (r *reader) document(visit func(name string) error) error {
 	if r.next() == 0 && r.at >= len(r.data) {
 		return &badRequest{"body", emptyBody}
 	}
-	if err := r.object("body", visit); err != nil {
+	if err := r.object("", visit); err != nil {
 		return err
 	}
 	return r.end()
@@ -144,7 +144,10 @@ func (n *names) add(name string) bool {
 
 // inside is the path of a member. Those of the document itself go by their names alone.
 func inside(path, name string) string {
-	if path == "body" {
+	if name == "" {
+		name = `""`
+	}
+	if path == "" {
 		return clip(name)
 	}
 	return path + "." + clip(name)
@@ -187,8 +190,8 @@ func (r *reader) wrong(path, must string) error {
 	default:
 		return r.unexpected()
 	}
-	if path == "body" {
-		must = "a JSON object"
+	if path == "" {
+		path, must = "body", "a JSON object"
 	}
 	return &badRequest{path, "must be " + must + ", not " + is}
 }

@@ -56,7 +56,7 @@ func readMessage(body []byte, own string) (message, error) {
 		case name == memberSubject && own == name:
 			return r.text(name, &m.Subject)
 		}
-		return unknown("body", name)
+		return unknown("", name)
 	})
 	if err == nil && m.Body == nil {
 		err = &badRequest{"body", "is required"}
@@ -72,6 +72,9 @@ type sent struct {
 // refused puts an error about the only message of a request into the words of the request: the packages below count
 // messages and attributes, the request has one message and attributes by name.
 func (m *message) refused(err error) error {
+	if errors.Is(err, queue.ErrTokenReused) {
+		return fmt.Errorf("%w: dedup_id was given to another message less than five minutes ago", queue.ErrTokenReused)
+	}
 	var field, reason string
 	if e, ok := errors.AsType[*queue.InvalidError](err); ok {
 		field, reason = e.Field, e.Reason

@@ -153,7 +153,7 @@ func readVisibility(body []byte) (visibility duration.Duration, err error) {
 	given := false
 	err = r.document(func(name string) (err error) {
 		if name != "visibility" {
-			return unknown("body", name)
+			return unknown("", name)
 		}
 		given, err = r.duration(name, &visibility)
 		return err

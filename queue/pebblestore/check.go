@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/signalbox-mq/signalbox/queue"
 )
@@ -25,7 +24,7 @@ func (s *Store) Check(ctx context.Context) (CheckReport, error) {
 	}
 	defer s.end()
 	var errs []error
-	ids, err := s.queues(ctx)
+	ids, err := s.listQueues(ctx, true)
 	if err != nil {
 		return report, err
 	}
@@ -44,39 +43,6 @@ func (s *Store) Check(ctx context.Context) (CheckReport, error) {
 		errs = append(errs, err)
 	}
 	return report, errors.Join(errs...)
-}
-
-// queues lists the queues that have a state or any other record.
-func (s *Store) queues(ctx context.Context) (ids []queue.ID, err error) {
-	t := &tx{s: s}
-	seen := make(map[queue.ID]bool)
-	err = t.each([]byte{spaceState}, []byte{spaceState + 1}, func(key, _ []byte) error {
-		id := queue.ID(tail8(key))
-		seen[id] = true
-		ids = append(ids, id)
-		return ctx.Err()
-	})
-	if err != nil {
-		return nil, err
-	}
-	// One seek per queue finds records of queues without a state.
-	it, err := t.iter([]byte{spaceQueue}, []byte{spaceQueue + 1})
-	if err != nil {
-		return nil, err
-	}
-	defer closeIter(it, &err)
-	for ok := it.First(); ok; {
-		r := reader{b: it.Key()[1:]}
-		id := queue.ID(r.u64())
-		if !seen[id] {
-			ids = append(ids, id)
-		}
-		if id == math.MaxUint64 {
-			break
-		}
-		ok = it.SeekGE(keyQueue(nil, id+1))
-	}
-	return ids, nil
 }
 
 // each calls f for every record in a range.

@@ -279,6 +279,7 @@ func (l *lane) ended(le *lease) {
 // consider notes whether a group has something to give.
 func (l *lane) consider(g *group) {
 	delete(l.first, g)
+	delete(l.park, g)
 	switch {
 	case l.groups[g.hash] != g:
 	case g.inFlight == 0:
@@ -302,6 +303,9 @@ func (l *lane) begun(le *lease) {
 	}
 	if le.deadline > l.state.clock {
 		l.active.add(le)
+		if le.group != nil {
+			l.consider(le.group)
+		}
 		return
 	}
 	l.ended(le)

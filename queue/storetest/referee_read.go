@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -203,7 +204,13 @@ func (r *referee) expire(o op) error {
 		r.stir(x.Queue)
 		want := queue.Expired{}
 		if q := r.state.get(x.Queue); q != nil {
+			before := maps.Clone(q.groups)
 			want = q.expire(r.now, x)
+			for g := range r.passed[x.Queue] {
+				if q.groups[g] < before[g] {
+					delete(r.passed[x.Queue], g) // What waited is gone; what comes after it may wait anew.
+				}
+			}
 		}
 		if err := diff(fmt.Sprintf("expired from queue %d", x.Queue), sum[i], want); err != nil {
 			return err
@@ -282,6 +289,11 @@ func (r *referee) crash() error {
 func (r *referee) undo(q *queueState, m *message, p queue.Peeked) {
 	want := q.peek(m, q.clock(r.now))
 	same := p.Status == want.Status && p.Due.Equal(want.Due) && p.Message.Receives == want.Message.Receives && p.Message.FirstReceived.Equal(want.Message.FirstReceived)
+	if same && !q.grouped(m) && p.Status == queue.Ready {
+		// Both that lease and what an undone one, or an undone extension, leaves have ended. When the last did is open, and so
+		// is which one that was, if it did not count.
+		m.vague, m.undone = true, m.undone || m.uncounted
+	}
 	fewer := p.Message.Receives <= m.stored.Receives
 	if same || !fewer || q.grouped(m) && p.Message.Receives != m.stored.Receives {
 		return // Nothing to adopt, or something that a scan will refuse.

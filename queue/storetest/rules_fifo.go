@@ -295,6 +295,25 @@ func turnRules() []rule {
 				e.release(y, 0)
 			}
 		}},
+		{name: "groups/an exceeded message stays leased beside one read without a lease", run: func(e *env) {
+			e.send(fifo, "g", "a")
+			e.send(std, "g", "b")
+			b := e.one(std)
+			e.settled(queue.Settlement{Receipt: b.Receipt, Action: queue.Move, To: &queue.Destination{Queue: fifo, Kind: queue.FIFO}})
+			req := e.request(fifo)
+			req.Visibility, req.MaxReceives = 0, 1
+			res := e.receive(req)
+			e.same("messages", bodies(res.Messages), []string{"a"})
+			e.same("exceeded", bodies(res.Exceeded), []string{"b"})
+			req.MaxReceives = 0
+			for range 3 {
+				e.same("again", bodies(e.receive(req).Messages), []string{"a"})
+				e.wantCounts(fifo, 1, 0, 1)
+			}
+			e.pass(queue.ExceededLease)
+			req.Now = e.now
+			e.same("after the lease", bodies(e.receive(req).Messages), []string{"a", "b"})
+		}},
 		{name: "groups/10,000 groups", heavy: true, run: func(e *env) {
 			const groups = 10_000
 			for from := 0; from < groups; from += 1000 {

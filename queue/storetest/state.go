@@ -77,6 +77,8 @@ type message struct {
 	// vague says that the contract leaves open where among the receivable messages this one comes: its last lease had no
 	// length, or was undone by a crash.
 	vague bool
+	// uncounted says that the latest lease left the receive count as it was.
+	uncounted bool
 	// undone says that a crash may have undone the latest lease or extension, so that its receipt may not be the latest.
 	undone bool
 }

@@ -16,7 +16,7 @@ func (q *queueState) lease(m *message, ms int64, req queue.ReceiveRequest, nonce
 			m.stored.FirstReceived = at(ms)
 		}
 	}
-	m.held, m.undone = true, false
+	m.held, m.undone, m.uncounted = true, false, exceeded
 	visibility := req.Visibility
 	if exceeded {
 		visibility = max(visibility, queue.ExceededLease)

@@ -82,6 +82,19 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
+// end sends SIGTERM and waits for the end, for at most StopLimit.
+func (p *Process) end() {
+	if p.cmd.Process.Signal(syscall.SIGTERM) != nil {
+		return // it has ended
+	}
+	limit := time.NewTimer(StopLimit)
+	defer limit.Stop()
+	select {
+	case <-p.done:
+	case <-limit.C:
+	}
+}
+
 // Terminate sends SIGTERM and waits for the end, for at most limit. It returns the exit code and how long it took, and
 // fails the test if the program still runs after limit.
 func (p *Process) Terminate(t testing.TB, limit time.Duration) (code int, took time.Duration) {

@@ -79,6 +79,10 @@ func (r *Router) Launch() {
 	r.Process = Run(r.t, Command{
 		Path: Binary(r.t), Args: append(args, r.opts.Args...), Env: r.opts.Env, Dir: filepath.Dir(r.data),
 	})
+	if os.Getenv("GOCOVERDIR") != "" {
+		// What is killed leaves no coverage, so it gets the time to end by itself. This runs before Run's cleanup.
+		r.t.Cleanup(r.Process.end)
+	}
 }
 
 // readyAddress waits for the line that says where the router answers: of the log, or for dev, of what it prints for people.

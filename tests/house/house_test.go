@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"topic":             {"queue", "queue/catalog", "rules/pattern", "dispatch/endpoint", "event", "duration"},
 	"rules":             {"queue", "queue/catalog", "rules/pattern", "dispatch/endpoint", "event", "duration"},
 	"dispatch":          {"queue", "queue/catalog", "dispatch/endpoint", "event", "duration"},
-	"story":             {"dispatch", "rules", "topic", "queue", "queue/catalog", "dispatch/endpoint", "event"},
+	"story":             {"dispatch", "rules", "topic", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration"},
 	"httpapi/ingest":    {"event", "duration", "httpapi/problem"},
 	"httpapi/native":    {"story", "dispatch", "dispatch/endpoint", "rules", "topic", "queue", "queue/catalog", "event", "duration", "httpapi/problem"},
 	"httpapi/problem":   {},

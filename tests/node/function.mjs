@@ -2,6 +2,8 @@
 // the body as it came, and prints one line of JSON for it: what the test asks about.
 //
 //   SECRET=whsec_… functions-framework --source=function.mjs --target=record --signature-type=cloudevent --port=0
+//
+// FAULTS=500,429,302,410,hang,cut makes it misbehave on the first attempt of as many deliveries, in that order.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import http from 'node:http';
 import net from 'node:net';
@@ -21,7 +23,24 @@ net.Server.prototype.listen = function (port, ...rest) {
 // request, so each request is put where the function finds it.
 const requests = new AsyncLocalStorage();
 const createServer = http.createServer;
-http.createServer = (app) => createServer((req, res) => requests.run(req, () => app(req, res)));
+http.createServer = (app) =>
+  createServer((req, res) => {
+    if (!misbehave(req, res)) requests.run(req, () => app(req, res));
+  });
+
+const faults = (process.env.FAULTS ?? '').split(',').filter(Boolean);
+const seen = new Set();
+
+function misbehave(req, res) {
+  const id = req.headers['webhook-id'];
+  if (seen.has(id)) return false;
+  seen.add(id);
+  const fault = faults.shift();
+  if (fault === undefined) return false;
+  if (fault === 'cut') req.socket.destroy();
+  else if (fault !== 'hang') res.writeHead(Number(fault), { 'retry-after': '1', location: '/elsewhere' }).end(`this is ${fault}`);
+  return true;
+}
 
 const webhook = new Webhook(process.env.SECRET);
 

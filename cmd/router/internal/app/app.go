@@ -61,6 +61,10 @@ const (
 	deliveryGrace = 4 * time.Second
 )
 
+// IsFault reports whether Run ended because the store could not go on safely, such as after a failed fsync. What was
+// acknowledged is on disk; a new start tells what else is.
+func IsFault(err error) bool { return errors.Is(err, queue.ErrStoreClosed) }
+
 // router is everything that runs.
 type router struct {
 	opts Options
@@ -185,7 +189,7 @@ func (r *router) build(ctx context.Context) error {
 	r.dispatcher, err = dispatch.New(r.broker, r.definitions, dispatch.Config{
 		Attempts:      attemptsLog,
 		Client:        endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)},
-		Senders:       map[string]dispatch.Sender{dispatch.KindTopic: r.topics, dispatch.KindBus: r.rules},
+		Senders:       map[string]dispatch.Sender{dispatch.KindTopic: hop{r.topics}, dispatch.KindBus: hop{r.rules}},
 		Grace:         deliveryGrace,
 		OnAttempt:     r.attempted,
 		OnStateChange: r.stateChanged,

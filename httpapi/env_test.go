@@ -1,0 +1,309 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/rs/zerolog"
+
+	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/duration"
+	"github.com/signalbox-mq/signalbox/event"
+	"github.com/signalbox-mq/signalbox/httpapi"
+	"github.com/signalbox-mq/signalbox/httpapi/ingest"
+	"github.com/signalbox-mq/signalbox/httpapi/native"
+	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+	"github.com/signalbox-mq/signalbox/queue/catalog/catalogtest"
+	"github.com/signalbox-mq/signalbox/queue/pebblestore"
+	"github.com/signalbox-mq/signalbox/queue/storetest"
+	"github.com/signalbox-mq/signalbox/rules"
+	"github.com/signalbox-mq/signalbox/story"
+	"github.com/signalbox-mq/signalbox/topic"
+)
+
+const (
+	account = "000000000000"
+	region  = "us-east-1"
+	// attemptsLog is a queue that no catalog record has.
+	attemptsLog = queue.ID(1<<60 + 1)
+)
+
+func named(name string) catalog.Name {
+	return catalog.Name{Account: account, Region: region, Name: name}
+}
+
+// faulty is a store that may be made to fail.
+type faulty struct {
+	queue.Store
+	fault atomic.Pointer[error]
+}
+
+func (f *faulty) fail(err error) {
+	if err == nil {
+		f.fault.Store(nil)
+		return
+	}
+	f.fault.Store(&err)
+}
+
+func (f *faulty) err() error {
+	if err := f.fault.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (f *faulty) Append(ctx context.Context, req queue.AppendRequest) (queue.AppendResult, error) {
+	if err := f.err(); err != nil {
+		return queue.AppendResult{}, err
+	}
+	return f.Store.Append(ctx, req)
+}
+
+func (f *faulty) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.ReceiveResult, error) {
+	if err := f.err(); err != nil {
+		return queue.ReceiveResult{}, err
+	}
+	return f.Store.Receive(ctx, req)
+}
+
+func (f *faulty) Settle(ctx context.Context, now time.Time, s []queue.Settlement) ([]queue.SettleResult, error) {
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return f.Store.Settle(ctx, now, s)
+}
+
+func (f *faulty) Extend(ctx context.Context, now time.Time, e []queue.Extension) ([]error, error) {
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return f.Store.Extend(ctx, now, e)
+}
+
+func (f *faulty) Stats(ctx context.Context, now time.Time, ids []queue.ID) ([]queue.Stats, error) {
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return f.Store.Stats(ctx, now, ids)
+}
+
+// env is a server over real parts and a store in memory.
+type env struct {
+	tb      testing.TB
+	store   *faulty
+	defs    *catalog.Catalog
+	broker  *queue.Broker
+	server  *httpapi.Server
+	log     *syncBuffer
+	metrics *httpapi.Metrics
+
+	made httpapi.Parts
+
+	mu       sync.Mutex // guards observed
+	observed []string
+}
+
+// syncBuffer is a buffer that may be written to concurrently.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// newEnv is an env on Pebble in memory, with the definitions of declare and a dispatcher that runs.
+func newEnv(tb testing.TB) *env {
+	tb.Helper()
+	store, err := pebblestore.Open("", pebblestore.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 16 << 20})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return buildEnv(tb, store, true)
+}
+
+// newModelEnv is an env on the in-memory model, which has no goroutines, and without a dispatcher.
+func newModelEnv(tb testing.TB) *env {
+	tb.Helper()
+	return buildEnv(tb, storetest.NewModel(), false)
+}
+
+func buildEnv(tb testing.TB, store queue.Store, run bool) *env {
+	tb.Helper()
+	defs, err := catalog.Open(context.Background(), &catalogtest.Memory{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	e := &env{tb: tb, store: &faulty{Store: store}, defs: defs, log: &syncBuffer{}, metrics: httpapi.NewMetrics()}
+	e.broker = queue.NewBroker(e.store, defs, queue.NewClock(time.Time{}))
+	engine := rules.New(e.broker, defs, rules.Config{})
+	topics := topic.New(e.broker, defs)
+	d, err := dispatch.New(e.broker, defs, dispatch.Config{Attempts: attemptsLog, Senders: map[string]dispatch.Sender{dispatch.KindTopic: topics}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	e.declare()
+	if run {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- d.Run(ctx) }()
+		tb.Cleanup(func() {
+			cancel()
+			if err := <-done; err != nil {
+				tb.Error(err)
+			}
+		})
+		poll := time.NewTicker(time.Millisecond)
+		defer poll.Stop()
+		for { // until it knows the functions, of which it tells nobody
+			if all, err := d.Statuses(ctx); err != nil || len(all) > 0 {
+				break
+			}
+			<-poll.C
+		}
+	}
+	log := zerolog.New(e.log).Level(zerolog.InfoLevel)
+	api := native.New(native.Services{
+		Broker: e.broker, Rules: engine, Topics: topics,
+		Story: story.New(e.broker, defs, engine, d, attemptsLog), Functions: d,
+	}, account, region, log)
+	hooks := ingest.New(func(name string) (ingest.Source, bool) {
+		return ingest.Source{Scheme: ingest.None}, name == "open"
+	}, publisher{engine, e.broker}, ingest.Config{Observe: e.metrics.Hook})
+	e.made = httpapi.Parts{
+		Native: api, Hooks: hooks, Metrics: e.metrics.Handler(), Observe: e.observe,
+		Extra: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("extra") }),
+	}
+	e.server = httpapi.New(e.made, log)
+	return e
+}
+
+// parts are those of the env's server, with another observer.
+func (e *env) parts(observe func(route string, status int, took time.Duration)) httpapi.Parts {
+	parts := e.made
+	parts.Observe = observe
+	return parts
+}
+
+// serveOn runs the env's server on a listener.
+func serveOn(e *env, l net.Listener) (stop context.CancelFunc, done chan error) {
+	ctx, stop := context.WithCancel(context.Background())
+	done = make(chan error, 1)
+	go func() { done <- e.server.Serve(ctx, l, grace) }()
+	return stop, done
+}
+
+type publisher struct {
+	engine *rules.Engine
+	broker *queue.Broker
+}
+
+func (p publisher) PublishHook(ctx context.Context, bus string, ev event.Event, token string, window time.Duration) (ingest.PublishedEvent, error) {
+	event.Intake{Now: p.broker.Now(), Account: account, Region: region}.Stamp(&ev)
+	published, err := p.engine.Publish(ctx, rules.Publish{Bus: named(bus), Events: []event.Event{ev}, Token: token, Window: window})
+	if err != nil {
+		return ingest.PublishedEvent{}, err
+	}
+	return ingest.PublishedEvent{ID: published[0].ID, Matched: published[0].Matched, Duplicate: published[0].Duplicate}, nil
+}
+
+func (e *env) observe(route string, status int, took time.Duration) {
+	e.metrics.Request(route, status, took)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.observed = append(e.observed, route)
+}
+
+func (e *env) routesSeen() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]string(nil), e.observed...)
+}
+
+// declare defines what the tests work on, some of it as from a file.
+func (e *env) declare() {
+	e.tb.Helper()
+	half := duration.Of(500 * time.Millisecond)
+	visible := duration.Of(0)
+	record := func(table, name string, v any) catalog.Declaration {
+		data, err := json.Marshal(v)
+		if err != nil {
+			e.tb.Fatal(err)
+		}
+		return catalog.Declaration{Table: table, Name: named(name), Value: data}
+	}
+	subscription := topic.Subscription{Queue: "orders"}
+	_, err := e.defs.Declare(context.Background(), "file:router.yaml", "1", []catalog.Declaration{
+		record(queue.Table, "orders", queue.Definition{}),
+		record(queue.Table, "small", queue.Definition{MaxMessageSize: 10}),
+		record(queue.Table, "few", queue.Definition{MaxInFlight: 1}),
+		record(queue.Table, "jobs", queue.Definition{VisibilityTimeout: &visible}),
+		record(queue.Table, "pay.fifo", queue.Definition{FIFO: true, ContentBasedDeduplication: true, VisibilityTimeout: &half}),
+		record(topic.Table, "alerts", topic.Topic{}),
+		{Table: topic.SubscriptionTable, Name: topic.SubscriptionName(named("alerts"), subscription.SubscriptionID()), Value: record("", "", subscription).Value},
+		record(endpoint.FunctionTable, "charge-card", endpoint.Endpoint{Name: "charge-card", URL: "http://127.0.0.1:1/", Managed: true}),
+		record(rules.BusTable, "a/b%", rules.Bus{}),
+		record(rules.BusTable, "once", rules.Bus{Dedup: duration.Of(time.Hour)}),
+		record(rules.BusTable, rules.DefaultBus, rules.Bus{}),
+		{Table: rules.RuleTable, Name: rules.RuleName(named(rules.DefaultBus), "big"), Value: record("", "", rules.Rule{
+			When:    json.RawMessage(`{"detail":{"total":[{"numeric":[">",100]}]}}`),
+			Targets: []rules.Target{{Queue: "orders"}},
+		}).Value},
+	}, catalog.DeclareOptions{})
+	if err != nil {
+		e.tb.Fatal(err)
+	}
+}
+
+// do sends a request straight to the handler.
+func (e *env) do(method, target, body string, header ...string) *httptest.ResponseRecorder {
+	e.tb.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Header.Set("X-Request-Id", "test")
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	e.server.ServeHTTP(w, r)
+	return w
+}
+
+// get decodes an answer, whose status must be 2xx.
+func get[T any](tb testing.TB, w *httptest.ResponseRecorder) T {
+	tb.Helper()
+	var v T
+	if w.Code/100 != 2 {
+		tb.Fatalf("answered %d %s", w.Code, w.Body)
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil {
+		tb.Fatalf("%s: %v", w.Body, err)
+	}
+	return v
+}
