@@ -276,6 +276,10 @@ func (e *env) declare() {
 			When:    json.RawMessage(`{"detail":{"total":[{"numeric":[">",100]}]}}`),
 			Targets: []rules.Target{{Queue: "orders"}},
 		}).Value},
+		{Table: rules.RuleTable, Name: rules.RuleName(named(rules.DefaultBus), "charge"), Value: record("", "", rules.Rule{
+			When:    json.RawMessage(`{"detail-type":["order.charged"]}`),
+			Targets: []rules.Target{{Function: "charge-card"}},
+		}).Value},
 	}, catalog.DeclareOptions{})
 	if err != nil {
 		e.tb.Fatal(err)

@@ -82,8 +82,9 @@ const (
 // Holding and cancelling transfers is not in the set: it follows from the states and is done by every Reconcile again.
 //
 // The pauses of a rule between two Reconciles are read from the catalog's changes. Those are known only since the process
-// started, so one thing is not exact: after a crash that hit several changes of one rule before any was reconciled, the
-// last of them counts as the only one, except that events recorded as kept back before a pause are brought all the same.
+// started. So it is to be called when the process starts, before any rule may change again: several changes of one rule of
+// which a crash kept all from being reconciled would otherwise count as one, and a pause that came and went among them be
+// missed, with the events that it kept back.
 //
 // It assumes that all publishes are by this process. With several nodes, barrier and the ends of logs have to cover theirs.
 func (e *Engine) Reconcile(ctx context.Context) error {

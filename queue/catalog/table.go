@@ -138,7 +138,7 @@ func (t *Table[T]) Creating(name Name, value T) Change { return t.Putting(name, 
 // Putting returns the change that Put makes, to be part of a set. With If, it replaces one revision only. A value that cannot
 // be encoded makes Apply fail.
 func (t *Table[T]) Putting(name Name, value T) Change {
-	b, err := json.Marshal(value)
+	b, err := encode(value)
 	return Change{Table: t.name, Name: name, Value: b, err: err}
 }
 
@@ -147,7 +147,7 @@ func (t *Table[T]) Deleting(name Name) Change { return Change{Table: t.name, Nam
 
 // Declaring returns a declaration of the definition, for [Catalog.Declare].
 func (t *Table[T]) Declaring(name Name, value T) Declaration {
-	b, err := json.Marshal(value)
+	b, err := encode(value)
 	return Declaration{Table: t.name, Name: name, Value: b, err: err}
 }
 
@@ -159,6 +159,18 @@ func (t *Table[T]) apply(ctx context.Context, ch Change, value T) (Entry[T], err
 	e := entryOf[T](&applied.Records[0])
 	e.Value = value
 	return e, nil
+}
+
+// encode is json.Marshal without its escapes for HTML: a definition may hold text such as an event pattern, which people are
+// shown as they wrote it.
+func encode(value any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // read decodes an entry unless someone has.

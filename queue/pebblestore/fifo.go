@@ -31,12 +31,10 @@ type head struct {
 // standInLine gives a group a turn: at its head's floor or, by the queue's delay, later. A turn of zero puts it after all
 // that have their turn at that time or before.
 func (t *tx) standInLine(l *lane, group h128, h head, turn uint64) error {
-	st := &l.state
 	if turn == 0 {
-		st.turn = max(st.turn+1, st.last) // in one order with sequences, so that groups and free messages take turns
-		turn = st.turn
+		turn = l.turn()
 	}
-	at := position{u64(max(h.floor, addMillis(h.sent, st.delay))), turn}
+	at := position{u64(max(h.floor, addMillis(h.sent, l.state.delay))), turn}
 	r := readyRecord{group: group, head: h}
 	if err := t.set(key2(t.key[:0], l.id, subReady, at.at, at.seq), putReadyRecord(t.val[:0], &r)); err != nil {
 		return err

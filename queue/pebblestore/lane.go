@@ -28,12 +28,16 @@ type lane struct {
 	inFlight int
 
 	// groups are the FIFO groups with leases. park are those with none in flight any more, which the next receive puts
-	// back in line; first are those whose first message is receivable again while a later one is in flight.
+	// back in line; first are those whose first message is receivable again while a later one is in flight, with their turn.
 	groups map[h128]*group
 	park   map[*group]struct{}
-	first  map[*group]struct{}
+	first  map[*group]position
 
 	delayed delayedCount
+
+	// ahead is what was read ahead, from the cursor on. aheadSlot, when not zero, is that in the table of those who may.
+	ahead     []aheadRecord
+	aheadSlot int
 
 	// nextMessage and nextReady are when the first m record from the cursor on, and the first r record, are due: never when
 	// there is none, and only a lower bound unless exact.
@@ -74,6 +78,7 @@ func (l *lane) reset() {
 	l.nextMessage, l.nextReady, l.exactMessage, l.exactReady = 0, 0, false, false
 	l.lookFrom, l.lookFromGroup, l.sentFrom = position{}, 0, 0
 	l.removed = 0
+	l.ahead = nil
 }
 
 // load reads the queue's state and leases, if that was not done. It never reads the backlog.
@@ -278,6 +283,7 @@ func (l *lane) ended(le *lease) {
 
 // consider notes whether a group has something to give.
 func (l *lane) consider(g *group) {
+	turn, was := l.first[g]
 	delete(l.first, g)
 	delete(l.park, g)
 	switch {
@@ -289,9 +295,12 @@ func (l *lane) consider(g *group) {
 		l.park[g] = struct{}{}
 	case len(g.members) > 0 && g.members[0].deadline <= l.state.clock:
 		if l.first == nil {
-			l.first = make(map[*group]struct{})
+			l.first = make(map[*group]position)
 		}
-		l.first[g] = struct{}{}
+		if !was {
+			turn = position{u64(l.state.clock), l.turn()}
+		}
+		l.first[g] = turn
 	}
 }
 
@@ -351,6 +360,12 @@ func (l *lane) setDeadline(le *lease, deadline int64) {
 func (l *lane) sequence() uint64 {
 	l.state.last = max(l.state.last+1, uint64(max(l.state.clock, 0))<<20)
 	return l.state.last
+}
+
+// turn returns a turn after all that there were, in one order with sequences, so that groups and free messages take turns.
+func (l *lane) turn() uint64 {
+	l.state.turn = max(l.state.turn+1, l.state.last)
+	return l.state.turn
 }
 
 // exists says whether the queue ever had a message and was not dropped.

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -30,6 +31,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	s := &Store{
 		opts:  opts,
 		lanes: make(map[queue.ID]*lane),
+		txs:   sync.Pool{New: func() any { return new(tx) }},
 	}
 	s.space.init(dir, &s.opts)
 	fs := vfs.OnDiskFull(opts.FS, s.space.giveUpBallast)

@@ -39,7 +39,9 @@ func (s *Store) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.Re
 	t := s.begintx(req.Kind == queue.FIFO)
 	defer t.close()
 	rx := receiver{t: t, l: l, req: &req, now: l.state.clock}
-	err = rx.run()
+	if err = rx.run(); err == nil {
+		rx.readAhead()
+	}
 	rx.close(&err)
 	if err == nil {
 		rx.settle()
@@ -68,8 +70,10 @@ type receiver struct {
 	done   bool
 	res    queue.ReceiveResult
 
-	free *pebble.Iterator // messages outside of FIFO groups, from the cursor to now
-	line *pebble.Iterator // groups in line, from the front to now
+	free     *pebble.Iterator // messages outside of FIFO groups, from the cursor or what was read ahead to now
+	freeOpen bool             // free is there, or there is none
+	tookFree bool             // at least one was taken from free
+	line     *pebble.Iterator // groups in line, from the front to now
 }
 
 // run takes messages in their order until there are no more or no room.
@@ -87,13 +91,13 @@ func (rx *receiver) run() error {
 	if err := rx.takeReturned(); err != nil || rx.done {
 		return err
 	}
-	if err := rx.openFree(); err != nil {
-		return err
-	}
 	for !rx.done {
 		turn, g := rx.firstTurn()
-		free, line := rx.freeTurn(), rx.lineTurn()
-		var err error
+		line := rx.lineTurn()
+		free, err := rx.freeTurn()
+		if err != nil {
+			return err
+		}
 		switch {
 		case free != nowhere && free.less(line) && free.less(turn):
 			err = rx.takeFree(free)
@@ -150,11 +154,13 @@ func (rx *receiver) prepareGroups() error {
 	return nil
 }
 
+// openFree opens the iterator behind the cursor. What was read ahead must have been taken.
 func (rx *receiver) openFree() error {
 	l := rx.l
-	if l.nextMessage > rx.now {
+	if rx.freeOpen || l.nextMessage > rx.now {
 		return nil
 	}
+	rx.freeOpen = true
 	low := l.state.cursor
 	low.at = max(low.at, 1) // at zero are those in FIFO groups
 	var lower, upper [maxKey]byte
@@ -178,15 +184,18 @@ func (rx *receiver) close(err *error) {
 
 // freeTurn, lineTurn and firstTurn say whose turn comes next among free messages, groups in line, and groups of which
 // messages before those in flight are receivable again.
-func (rx *receiver) freeTurn() position {
-	for rx.free != nil && rx.free.Valid() {
-		at, seq := tail16(rx.free.Key())
-		if rx.l.leases[seq] == nil {
-			return position{at, seq}
-		}
-		rx.free.Next()
+func (rx *receiver) freeTurn() (position, error) {
+	if len(rx.l.ahead) > 0 {
+		return rx.l.ahead[0].position, nil
 	}
-	return nowhere
+	if err := rx.openFree(); err != nil {
+		return nowhere, err
+	}
+	if rx.free == nil || !rx.free.Valid() {
+		return nowhere, nil
+	}
+	at, seq := tail16(rx.free.Key())
+	return position{at, seq}, nil
 }
 
 func (rx *receiver) lineTurn() position {
@@ -199,12 +208,8 @@ func (rx *receiver) lineTurn() position {
 
 func (rx *receiver) firstTurn() (position, *group) {
 	turn, first := nowhere, (*group)(nil)
-	for g := range rx.l.first {
-		if slices.Contains(rx.served, g) {
-			continue
-		}
-		m := g.members[0]
-		if p := (position{u64(m.deadline), m.seq}); p.less(turn) {
+	for g, p := range rx.l.first {
+		if p.less(turn) && !slices.Contains(rx.served, g) {
 			turn, first = p, g
 		}
 	}
@@ -239,10 +244,16 @@ func (rx *receiver) takeReturned() error {
 	return nil
 }
 
-// takeFree leases the free message that the iterator is at.
+// takeFree leases the free message whose turn it is.
 func (rx *receiver) takeFree(p position) error {
 	t, l := rx.t, rx.l
-	record := append([]byte(nil), rx.free.Value()...)
+	ahead := len(l.ahead) > 0
+	var record []byte
+	if ahead {
+		record = l.ahead[0].record
+	} else {
+		record = append([]byte(nil), rx.free.Value()...)
+	}
 	var h messageHeader
 	if _, err := parseHeader(&h, record, l.id, p.seq); err != nil {
 		return err
@@ -262,7 +273,13 @@ func (rx *receiver) takeFree(p position) error {
 		}
 	}
 	l.state.cursor = position{p.at, p.seq + 1}
-	rx.free.Next()
+	if !ahead {
+		rx.tookFree = true
+		rx.free.Next()
+	} else {
+		l.ahead[0] = aheadRecord{}
+		l.ahead = l.ahead[1:]
+	}
 	return nil
 }
 
@@ -355,6 +372,9 @@ func (rx *receiver) lease(le *lease, record []byte) error {
 // settle books the leases in memory, after all have been taken: one of no length must not be taken twice.
 func (rx *receiver) settle() {
 	rx.l.taken = true
+	for _, g := range rx.served {
+		delete(rx.l.first, g) // it gets another turn
+	}
 	for _, le := range rx.picked {
 		rx.l.begun(le)
 	}

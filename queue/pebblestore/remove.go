@@ -86,6 +86,7 @@ func (t *tx) remove(l *lane, le *lease) error {
 	if le.at == 0 {
 		return t.removedFromGroup(l, le.extra.group, le.seq)
 	}
+	l.ahead = nil // it may be among them
 	return nil
 }
 

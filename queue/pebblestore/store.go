@@ -30,8 +30,13 @@ type Store struct {
 	mu    sync.RWMutex
 	lanes map[queue.ID]*lane
 
+	// ahead says which lanes read ahead.
+	ahead aheadTable
+
 	// tokens serialises calls with the same idempotency token. Locked before any lane.
 	tokens [64]sync.Mutex
+
+	txs sync.Pool // of *tx
 
 	// commit guards the order of commits; see tx.commit.
 	commit  sync.Mutex

@@ -23,7 +23,8 @@ type tx struct {
 
 // begintx starts a batch; close must follow.
 func (s *Store) begintx(indexed bool) *tx {
-	t := &tx{s: s, indexed: indexed}
+	t := s.txs.Get().(*tx)
+	t.s, t.indexed, t.ticket, t.waits = s, indexed, 0, false
 	if indexed {
 		t.b = s.db.NewIndexedBatch()
 	} else {
@@ -37,6 +38,8 @@ func (t *tx) close() {
 		_ = t.wait() // a failed sync has stopped the store
 	}
 	_ = t.b.Close() // fails only when closed before
+	t.b = nil
+	t.s.txs.Put(t)
 }
 
 // commit applies the batch, so that reads see it, and with sync has it written to disk, for which wait waits. It returns

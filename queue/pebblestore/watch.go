@@ -244,8 +244,10 @@ func (t *tx) look(l *lane) (ready bool, next int64, err error) {
 	}
 	low := l.state.cursor
 	low.at = max(low.at, 1)
-	message, err := t.firstDue(l, subMessage, low, &l.nextMessage, &l.exactMessage)
-	if err != nil {
+	message := int64(0)
+	if len(l.ahead) > 0 {
+		message = int64(l.ahead[0].at)
+	} else if message, err = t.firstDue(l, subMessage, low, &l.nextMessage, &l.exactMessage); err != nil {
 		return false, never, err
 	}
 	line := int64(never)

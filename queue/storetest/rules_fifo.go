@@ -295,6 +295,15 @@ func turnRules() []rule {
 				e.release(y, 0)
 			}
 		}},
+		{name: "groups/one that was given back in part comes after those waiting", run: func(e *env) {
+			e.send(fifo, "g", "a", "b")
+			e.send(fifo, "h", "c")
+			held := e.take(fifo, 2)
+			e.same("first", bodies(held), []string{"a", "b"})
+			e.extend(held[0], 0)
+			e.same("then", bodies(e.take(fifo, 1)), []string{"c"})
+			e.same("at last", bodies(e.take(fifo, 1)), []string{"a"})
+		}},
 		{name: "groups/an exceeded message stays leased beside one read without a lease", run: func(e *env) {
 			e.send(fifo, "g", "a")
 			e.send(std, "g", "b")

@@ -198,6 +198,11 @@ func (r *router) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Once before the file is applied: what a crash left between a change of a rule and its reconciling is settled before
+	// the rule may change again, so that no pause comes and goes unseen.
+	if err := r.rules.Reconcile(ctx); err != nil {
+		return err
+	}
 	r.loaded = &loaded{router: r}
 	if err := r.loaded.apply(ctx, file); err != nil {
 		return err
