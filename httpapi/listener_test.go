@@ -321,15 +321,16 @@ func TestTooLargeIsRefusedUnread(t *testing.T) {
 		go func() {
 			_, _ = io.WriteString(c, "POST /v1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
 			chunk := "8000\r\n" + strings.Repeat("x", 0x8000) + "\r\n"
-			for {
+			for range 64 { // 2 MiB
 				if _, err := io.WriteString(c, chunk); err != nil {
 					return
 				}
 			}
+			_, _ = io.WriteString(c, "0\r\n\r\n")
 		}()
 		resp, body := answerFrom(t, bufio.NewReader(c))
 		if resp.StatusCode != 413 || !resp.Close {
-			t.Errorf("an endless body was answered %d %s", resp.StatusCode, body)
+			t.Errorf("a long body without a length was answered %d %s", resp.StatusCode, body)
 		}
 		_ = c.Close()
 		s.end()

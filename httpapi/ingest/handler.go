@@ -157,6 +157,9 @@ func (h *Handler) source(w http.ResponseWriter, r *http.Request) (Source, error)
 	return Source{}, fmt.Errorf("%w: %q is not declared under webhooks", ErrUnknownSource, clip(name))
 }
 
+// firstRead is how much memory a body gets before any of it has come, in bytes.
+const firstRead = 32 << 10
+
 // readBody reads the whole body, and no more than one byte beyond the limit.
 func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	tooLarge := func() error { return fmt.Errorf("%w: the limit is %d bytes", ErrTooLarge, h.config.MaxBody) }
@@ -165,8 +168,9 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 	}
 	var b bytes.Buffer
 	if r.ContentLength > 0 {
-		// One byte more than needed keeps ReadFrom from growing it to see the end.
-		b.Grow(int(r.ContentLength) + bytes.MinRead)
+		// No more at once than a small body needs: a client may announce much and send nothing. What ReadFrom needs to see
+		// the end is on top.
+		b.Grow(int(min(r.ContentLength, firstRead)) + bytes.MinRead)
 	}
 	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, h.config.MaxBody)); err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

@@ -1,7 +1,6 @@
 package native
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -255,7 +254,7 @@ func (a *API) CreateQueue(r *http.Request) (any, error) {
 	}
 	q, isNew, err := a.Broker.Create(r.Context(), a.named(r, "queue"), def)
 	if err != nil {
-		return nil, a.managed(a.named(r, "queue"), err)
+		return nil, err
 	}
 	described, err := a.describe(r, q)
 	if err != nil {
@@ -265,17 +264,6 @@ func (a *API) CreateQueue(r *http.Request) (any, error) {
 		return created{described[0]}, nil
 	}
 	return described[0], nil
-}
-
-// managed says that it is a file that gave a queue its definition, if it was one.
-func (a *API) managed(name catalog.Name, err error) error {
-	if !errors.Is(err, queue.ErrExists) {
-		return err
-	}
-	if q, lookupErr := a.Broker.Lookup(name); lookupErr == nil && q.Owner != "" {
-		return &catalog.ManagedError{Table: queue.Table, Name: name, Owner: q.Owner}
-	}
-	return err
 }
 
 // DeleteQueue is DELETE /v1/queues/{queue}: the queue and all its messages.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/pebblestore"
+	"github.com/signalbox-mq/signalbox/queue/storetest"
 )
 
 var shapes = []struct {
@@ -87,6 +88,22 @@ func BenchmarkCycle(b *testing.B) {
 			b.ReportMetric(float64(b.N*sh.batch)/b.Elapsed().Seconds(), "msg/s")
 		})
 	}
+}
+
+// disk is a data directory on disk.
+type disk string
+
+func (d disk) Open() (queue.Store, error) {
+	return pebblestore.Open(string(d), pebblestore.Options{BallastBytes: -1})
+}
+func (d disk) Remove() error { return os.RemoveAll(string(d)) }
+
+// BenchmarkStore is the suite's, with FIFO queues.
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, storetest.Harness{New: func() (storetest.Data, error) {
+		dir, err := os.MkdirTemp("", "bench")
+		return disk(dir), err
+	}})
 }
 
 func cycle(s *pebblestore.Store, batch int, kind queue.Kind) error {

@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -16,6 +17,8 @@ type diskSpace struct {
 	dir     string
 	full    atomic.Bool
 	unasked atomic.Int64 // bytes appended since the disk was asked
+	missing atomic.Bool  // there should be a ballast file and is none
+	making  sync.Mutex
 }
 
 // askEvery is after how many appended bytes the disk is asked how much is free. While it is full, each append asks.
@@ -35,6 +38,9 @@ func (d *diskSpace) admit(bytes int) error {
 		d.unasked.Store(0)
 		free, known := d.free()
 		d.full.Store(known && free < uint64(d.opts.MinFreeBytes))
+		if d.missing.Load() && known && d.hasRoom(free) {
+			d.makeBallast()
+		}
 	}
 	if d.full.Load() {
 		return fmt.Errorf("less than %d MiB of disk space are free: %w", d.opts.MinFreeBytes>>20, queue.ErrStoreFull)
@@ -53,16 +59,25 @@ func (d *diskSpace) free() (bytes uint64, known bool) {
 
 func (d *diskSpace) ballast() string { return d.opts.FS.PathJoin(d.dir, "ballast") }
 
-// makeBallast makes the ballast file if there is room for it. It is a precaution: without it the store works too.
+// hasRoom says whether there is enough room for the ballast and for appends after it.
+func (d *diskSpace) hasRoom(free uint64) bool {
+	return free >= uint64(d.opts.BallastBytes)+uint64(max(d.opts.MinFreeBytes, 0))
+}
+
+// makeBallast makes the ballast file if there is room for it, or later when there is. It is a precaution: without it the
+// store works too.
 func (d *diskSpace) makeBallast() {
 	size := d.opts.BallastBytes
-	if size <= 0 {
+	if size <= 0 || !d.making.TryLock() {
 		return
 	}
+	defer d.making.Unlock()
 	if _, err := d.opts.FS.Stat(d.ballast()); err == nil {
+		d.missing.Store(false)
 		return
 	}
-	if free, known := d.free(); known && free < uint64(size)+uint64(max(d.opts.MinFreeBytes, 0)) {
+	d.missing.Store(true)
+	if free, known := d.free(); known && !d.hasRoom(free) {
 		return
 	}
 	f, err := d.opts.FS.Create(d.ballast(), vfs.WriteCategoryUnspecified)
@@ -75,16 +90,19 @@ func (d *diskSpace) makeBallast() {
 	}
 	if cerr := f.Close(); err != nil || cerr != nil {
 		_ = d.opts.FS.Remove(d.ballast()) // then there is none
+		return
 	}
+	d.missing.Store(false)
 }
 
-// giveUpBallast is called by the file system when a write found the disk full; the write is tried again after it. The
-// next Open makes another ballast file.
+// giveUpBallast is called by the file system when a write found the disk full; the write is tried again after it.
+// Another ballast file is made when there is room again.
 func (d *diskSpace) giveUpBallast() {
 	d.full.Store(true)
 	if err := d.opts.FS.Remove(d.ballast()); err != nil {
 		d.opts.Log(LogError, "the disk is full and there is no ballast to give up")
 		return
 	}
+	d.missing.Store(true)
 	d.opts.Log(LogError, "the disk is full: gave up the ballast file")
 }
