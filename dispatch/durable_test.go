@@ -190,7 +190,7 @@ func TestRetire(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if err := e.d.Retire(t.Context(), f); err != nil {
+		if err := e.d.Retire(t.Context(), f, dispatch.Former{}); err != nil {
 			t.Fatal(err)
 		}
 		codes := map[string]string{}
@@ -211,7 +211,7 @@ func TestRetire(t *testing.T) {
 		if all := e.recorded(late.ID); len(all) != 1 || all[0].Code != "NO_RESOURCE" || all[0].Number != 0 {
 			t.Errorf("attempts of what was not attempted: %+v", all)
 		}
-		if err := e.d.Retire(t.Context(), f); err != nil {
+		if err := e.d.Retire(t.Context(), f, dispatch.Former{}); err != nil {
 			t.Errorf("retiring again: %v", err)
 		}
 		_, err := e.store.Append(t.Context(), queue.AppendRequest{Now: e.broker.Now(), Entries: []queue.Entry{{
@@ -225,6 +225,34 @@ func TestRetire(t *testing.T) {
 		res, err := e.broker.Receive(t.Context(), named("failed"), queue.Receive{Max: 10})
 		if err != nil || len(res) != 2 || res[0].Deadline.Sub(e.broker.Now()) > time.Minute {
 			t.Errorf("receiving dead letters: %d, %v", len(res), err)
+		}
+	})
+}
+
+// When an endpoint is deleted while nobody dispatches, what waits for it becomes what its definition says all the same.
+func TestRetireOffline(t *testing.T) {
+	virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {
+		f := e.function("f", endpoint.Endpoint{URL: serve("shop", nil).url, Format: endpoint.FormatRaw, DeadLetter: "failed"})
+		failed := e.queue("failed")
+		e.publish(post{to: f, event: sample(`{"n":1}`)})
+		before := e.defs.Snapshot()
+		if err := catalog.NewTable[endpoint.Endpoint](e.defs, endpoint.FunctionTable).Delete(t.Context(), named("f")); err != nil {
+			t.Fatal(err)
+		}
+		was := dispatch.Former{Kind: dispatch.KindFunction, Name: named("f"), At: before}
+		d, err := dispatch.New(e.broker, e.defs, dispatch.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Retire(t.Context(), f, was); err != nil {
+			t.Fatal(err)
+		}
+		letters := e.contents(failed, queue.Standard)
+		if len(letters) != 1 || string(letters[0].Message.Body) != `{"n":1}` {
+			t.Fatalf("dead letters: %+v", letters)
+		}
+		if got := attributesOf(letters[0].Message)["TARGET_ARN"]; got != "arn:aws:lambda:us-east-1:000000000000:function:f" {
+			t.Errorf("TARGET_ARN is %q", got)
 		}
 	})
 }

@@ -107,8 +107,8 @@ func senderSpec(s Sender) *spec {
 
 // shownHeader returns the headers of a request with what is secret in them replaced.
 func (s *spec) shownHeader(sent http.Header) http.Header {
-	if sent == nil {
-		return nil
+	if _, authorized := sent["Authorization"]; !authorized && !s.setsHeaders() {
+		return sent
 	}
 	shown := make(http.Header, len(sent))
 	for name, values := range sent {
@@ -118,6 +118,16 @@ func (s *spec) shownHeader(sent http.Header) http.Header {
 		shown[name] = values
 	}
 	return shown
+}
+
+// setsHeaders says whether the definition has headers of its own that are not shown.
+func (s *spec) setsHeaders() bool {
+	for name := range s.request.Header {
+		if name != "Content-Type" {
+			return true
+		}
+	}
+	return false
 }
 
 // setSpec gives the lane a definition, new or changed.

@@ -7,22 +7,30 @@ import (
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
 const (
 	retireBatch = 100
 	retirePoll  = 100 * time.Millisecond
-	// retireAhead is later than any delivery's next attempt (endpoint.MaxDelay) and any lease.
-	retireAhead = 400 * 24 * time.Hour
 	// retireWait is the longest that attempts under way may go on: the longest lease.
 	retireWait = max(endpoint.MaxTimeout, senderTimeout) + leaseMargin
 )
 
-// Retire ends a delivery queue whose endpoint was deleted: what is left in it goes to the dead-letter queues, with the
-// code NO_RESOURCE, and the queue is dropped. Attempts that run, here or on another node, are waited for, up to 40s. To
-// be called after a definition was deleted, and at start for queues that no definition owns; calling it again, or after a
-// crash, finishes what is left. It does not ask whether the endpoint is really gone.
-func (d *Dispatcher) Retire(ctx context.Context, id queue.ID) error {
+// Former is a definition that was deleted: At is a snapshot that still has it. The zero Former is one that nobody knows
+// any more.
+type Former struct {
+	Kind string
+	Name catalog.Name
+	At   *catalog.Snapshot
+}
+
+// Retire ends a delivery queue whose endpoint was deleted: what is left in it goes to the dead-letter queues that the
+// definition named, as it was to be delivered, with the code NO_RESOURCE, and the queue is dropped. Attempts that run, here
+// or on another node, are waited for, up to 40s. To be called after a definition was deleted, and at start for queues that
+// no definition owns; calling it again, or after a crash, finishes what is left. It does not ask whether the endpoint is
+// really gone.
+func (d *Dispatcher) Retire(ctx context.Context, id queue.ID, was Former) error {
 	d.mu.Lock()
 	l := d.lanes[id]
 	if l == nil {
@@ -31,16 +39,23 @@ func (d *Dispatcher) Retire(ctx context.Context, id queue.ID) error {
 	d.mu.Unlock()
 	s := &spec{}
 	switch {
+	case l == nil && was.At != nil:
+		l = &lane{id: id, kind: was.Kind, name: was.Name}
+		s, _ = d.specOf(was.At, was.Kind, was.Name)
 	case l == nil:
 		l = &lane{id: id} // of an earlier process: nobody knows its name
 	case l.spec != nil:
 		s = l.spec
 	}
-	if err := d.retireLeft(ctx, l, s); err != nil {
-		return fmt.Errorf("retiring delivery queue %d: %w", id, err)
-	}
-	if err := d.store.Drop(ctx, d.broker.Now(), []queue.ID{id}); err != nil {
-		return fmt.Errorf("retiring delivery queue %d: %w", id, err)
+	// A publish that looked the endpoint up before it was deleted may still add a delivery, until the queue is dropped.
+	for dropped := false; !dropped; {
+		err := d.retireLeft(ctx, l, s)
+		if err == nil {
+			dropped, err = d.store.DropEmpty(ctx, d.broker.Now(), id)
+		}
+		if err != nil {
+			return fmt.Errorf("retiring delivery queue %d: %w", id, err)
+		}
 	}
 	d.mu.Lock()
 	delete(d.retired, id)
@@ -56,7 +71,7 @@ func (d *Dispatcher) retireLeft(ctx context.Context, l *lane, s *spec) error {
 		// What waits for a later attempt is received too, by a clock that is ahead. A store keeps a clock for each queue, so
 		// no other queue sees it, and this one has no future.
 		res, err := d.store.Receive(ctx, queue.ReceiveRequest{
-			Now: d.broker.Now().Add(retireAhead), Queue: l.id, Kind: queue.FIFO,
+			Now: d.broker.Now().Add(queue.RetireAhead), Queue: l.id, Kind: queue.FIFO,
 			Max: retireBatch, MaxBytes: maxReceiveBytes, Visibility: leaseMargin,
 		})
 		if err != nil {

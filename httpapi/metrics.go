@@ -25,6 +25,8 @@ type Metrics struct {
 	attempt   *prometheus.HistogramVec
 	hooks     *prometheus.CounterVec
 	expired   prometheus.Counter
+	transfers *prometheus.CounterVec
+	missed    *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics with a registry of their own, which also tells about the process and the Go runtime.
@@ -57,9 +59,15 @@ func NewMetrics() *Metrics {
 		expired: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "router_messages_expired_total", Help: "Messages and log entries removed for their age, or for the size of their log.",
 		}),
+		transfers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "router_transfers_total", Help: "Transfers that ended, by kind and outcome.",
+		}, []string{"kind", "outcome"}),
+		missed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "router_transfer_missed_total", Help: "Messages that retention removed before a transfer read them, by kind.",
+		}, []string{"kind"}),
 	}
 	m.registry.MustRegister(
-		m.requests, m.published, m.matched, m.failedIfs, m.attempts, m.attempt, m.hooks, m.expired,
+		m.requests, m.published, m.matched, m.failedIfs, m.attempts, m.attempt, m.hooks, m.expired, m.transfers, m.missed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

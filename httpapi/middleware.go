@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/httpapi/body"
 	"github.com/signalbox-mq/signalbox/httpapi/problem"
 )
 
@@ -30,6 +31,11 @@ func (s *Server) middleware(next http.Handler) http.Handler {
 		}
 		w.Header().Set(problem.RequestIDHeader, id)
 		rec := &recorder{ResponseWriter: w, route: "other"}
+		if r.ContentLength != 0 {
+			s.bodies.Hold(&rec.body, r.Body)
+			r.Body = &rec.body
+			defer rec.body.Release()
+		}
 		defer func() {
 			// An answer of which a part is on its way must not look like a whole one.
 			abort := false
@@ -79,6 +85,8 @@ type recorder struct {
 	status int
 	// route is the name of the route that took the request.
 	route string
+	// body is the request's, which counts what is read of it; here because that saves an allocation.
+	body body.Body
 }
 
 func (r *recorder) WriteHeader(status int) {

@@ -45,6 +45,11 @@ func (s *Server) paths() []path {
 		{"/v1/functions/{function}/enable", methods{"POST": op(api.EnableFunction)}},
 		{"/v1/functions/{function}/disable", methods{"POST": op(api.DisableFunction)}},
 
+		{"/v1/transfers", methods{"GET": op(api.ListTransfers)}},
+		{"/v1/transfers/{id}", methods{"GET": op(api.Transfer)}},
+		{"/v1/transfers/{id}/cancel", methods{"POST": op(api.CancelTransfer)}},
+		{"/v1/transfers/{id}/resume", methods{"POST": op(api.ResumeTransfer)}},
+
 		{"/hooks/{source}", methods{"POST": s.parts.Hooks}},
 
 		{"/healthz", methods{"GET": http.HandlerFunc(s.healthz)}},

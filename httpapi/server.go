@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/signalbox-mq/signalbox/httpapi/body"
 	"github.com/signalbox-mq/signalbox/httpapi/native"
 )
 
@@ -28,8 +29,23 @@ type Parts struct {
 	// Observe is told of every answered request: its route ("POST /v1/events"), status and duration. It may be nil.
 	Observe func(route string, status int, took time.Duration)
 	// Extra, when set, answers paths below /dev/, any method.
-	Extra http.Handler
+	Extra  http.Handler
+	Limits Limits
 }
+
+// Limits bound what the server takes on at once. The zero value is the defaults.
+type Limits struct {
+	// BodyBytes is how much memory the bodies of all requests in progress may take. Beyond it requests with a body are
+	// answered 503 overloaded. Default 128 MiB; a single body takes up to 1.25 MiB.
+	BodyBytes int64
+	// Connections is how many connections are served. More are answered 503 and closed. Default 10,000.
+	Connections int
+}
+
+const (
+	defaultBodyBytes   = 128 << 20
+	defaultConnections = 10_000
+)
 
 // Server answers HTTP requests.
 type Server struct {
@@ -37,11 +53,18 @@ type Server struct {
 	log     zerolog.Logger
 	handler http.Handler
 	ready   atomic.Bool
+	bodies  *body.Budget
 }
 
 // New returns a server. It starts nothing.
 func New(parts Parts, log zerolog.Logger) *Server {
-	s := &Server{parts: parts, log: log}
+	if parts.Limits.BodyBytes <= 0 {
+		parts.Limits.BodyBytes = defaultBodyBytes
+	}
+	if parts.Limits.Connections <= 0 {
+		parts.Limits.Connections = defaultConnections
+	}
+	s := &Server{parts: parts, log: log, bodies: body.NewBudget(parts.Limits.BodyBytes)}
 	s.handler = s.middleware(s.routes())
 	return s
 }
@@ -74,7 +97,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	defer stop()
 	srv := s.httpServer(native.WithStopping(requests, stopping))
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	limited := &limitListener{Listener: l, limit: s.parts.Limits.Connections, log: s.log}
+	go func() { failed <- srv.Serve(limited) }()
 	s.ready.Store(true)
 	defer s.ready.Store(false)
 	var failure error

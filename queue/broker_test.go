@@ -66,6 +66,11 @@ func (b *bundle) receive(n string, r queue.Receive) []queue.Message {
 	return messages
 }
 
+// definitionGone deletes a queue's definition alone, as a file does that declares it no longer.
+func (b *bundle) definitionGone(n string) error {
+	return catalog.NewTable[queue.Definition](b.definitions, queue.Table).Delete(b.ctx, name(n))
+}
+
 func text(s string) queue.Send { return queue.Send{Body: []byte(s)} }
 
 func bodies(messages []queue.Message) string {

@@ -85,10 +85,12 @@ func (b *Broker) receiveNow(ctx context.Context, q *Queue, req ReceiveRequest) (
 		}
 		if len(res.Exceeded) > 0 {
 			moved, err := b.deadLetter(ctx, q, res.Exceeded)
-			if err != nil {
-				return res.Messages, false, err
-			}
-			if len(res.Messages) == 0 && moved > 0 {
+			switch {
+			case len(res.Messages) > 0:
+				// They are leased, so they are returned whatever became of the others, which come again.
+			case err != nil:
+				return nil, false, err
+			case moved > 0:
 				continue
 			}
 		}

@@ -73,6 +73,10 @@ type Store interface {
 	// queue, or one that never had a message, does the same.
 	Drop(ctx context.Context, now time.Time, queues []ID) error
 
+	// DropEmpty is Drop for one queue if it holds no message, whatever its status; otherwise it changes nothing and returns
+	// false. No append can come between: it is there before, or it fails with a [*DroppedError].
+	DropEmpty(ctx context.Context, now time.Time, queue ID) (dropped bool, err error)
+
 	// Stats counts, one result per queue, exact at now. A queue never appended to counts zero everywhere.
 	Stats(ctx context.Context, now time.Time, queues []ID) ([]Stats, error)
 

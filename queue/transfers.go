@@ -29,6 +29,11 @@ const (
 // catalog, claim is the place to take a lease on the record; nothing else assumes a single owner, since every save is
 // bound to the record being as it was read, and every append to its token.
 type Transfers struct {
+	// Ended, when not nil, is called for each transfer that completes, fails or is cancelled while Run runs, once for each
+	// such end: a failed one may be resumed, and end again. Run calls it from its goroutine, and waits for it. Set it before
+	// Run.
+	Ended func(Transfer)
+
 	broker      *Broker
 	definitions *catalog.Catalog
 	table       *catalog.Table[Transfer]
@@ -125,7 +130,7 @@ func (ts *Transfers) Run(ctx context.Context) error {
 		ts.running = false
 		ts.mu.Unlock()
 	}()
-	r := &transferRun{ts: ts, waiting: map[Name]bool{}, done: make(chan transferDone, transferWorkers)}
+	r := &transferRun{ts: ts, waiting: map[Name]bool{}, ended: map[Name]bool{}, done: make(chan transferDone, transferWorkers)}
 	err := r.run(ctx)
 	if err == nil || ctx.Err() != nil {
 		return nil
@@ -137,8 +142,12 @@ func (ts *Transfers) Run(ctx context.Context) error {
 type transferRun struct {
 	ts   *Transfers
 	seen uint64 // the revision up to which the table was looked at
+	// looked says that it was.
+	looked bool
 	// waiting are running transfers that nobody works on.
 	waiting map[Name]bool
+	// ended are those that have ended, of which Transfers.Ended has been told unless it was before Run.
+	ended   map[Name]bool
 	workers int
 	done    chan transferDone
 }
@@ -156,6 +165,9 @@ func (r *transferRun) run(ctx context.Context) (err error) {
 			if failed := r.finish(<-r.done); err == nil {
 				err = failed
 			}
+		}
+		if last := r.look(); err == nil { // for what has ended in the meantime
+			err = last
 		}
 	}()
 	if err := r.ts.forget(ctx); errors.Is(err, ErrStoreClosed) || ctx.Err() != nil {
@@ -175,7 +187,8 @@ func (r *transferRun) run(ctx context.Context) (err error) {
 // look brings waiting up to date.
 func (r *transferRun) look() error {
 	records, revision, err := r.ts.definitions.Changes(r.seen, TransferTable)
-	if r.seen == 0 || errors.Is(err, catalog.ErrCompacted) {
+	first := !r.looked
+	if first || errors.Is(err, catalog.ErrCompacted) {
 		snap := r.ts.definitions.Snapshot()
 		records, revision, err = slices.Collect(snap.Scan(TransferTable, catalog.Query{})), snap.Revision(), nil
 		clear(r.waiting)
@@ -183,7 +196,7 @@ func (r *transferRun) look() error {
 	if err != nil {
 		return err
 	}
-	r.seen = revision
+	r.seen, r.looked = revision, true
 	for _, record := range records {
 		e, err := r.ts.table.Decode(record)
 		if err != nil {
@@ -192,6 +205,16 @@ func (r *transferRun) look() error {
 		delete(r.waiting, record.Name)
 		if !record.Deleted && e.Value.State == TransferRunning {
 			r.waiting[record.Name] = true
+		}
+		if record.Deleted || !e.Value.State.Ended() {
+			delete(r.ended, record.Name)
+			continue
+		}
+		told := r.ended[record.Name] || first
+		r.ended[record.Name] = true
+		if !told && r.ts.Ended != nil {
+			e.Value.Name = record.Name
+			r.ts.Ended(e.Value)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -155,6 +156,8 @@ type Later struct {
 	Transfer string
 	// Pending says that the transfer has not come to the event yet.
 	Pending bool
+	// Failed says why the transfer can not go on to it unless it is resumed; empty if it can.
+	Failed string
 	// Deliveries are those that the rule makes of the event as it is now. Each is found, by queue.Store.Get, under its ID in
 	// its Queue, as long as it is there.
 	Deliveries []Delivery
@@ -178,8 +181,12 @@ func (e *Engine) Later(ctx context.Context, bus catalog.Name, kept *queue.Peeked
 			continue
 		}
 		pending := kept.Position.Sequence >= t.Value.Cursor.Sequence
+		failed := ""
 		if pending && t.Value.State.Ended() {
-			continue
+			if t.Value.State != queue.TransferFailed {
+				continue
+			}
+			failed = cmp.Or(t.Value.Error, "no reason is known") // it may be resumed, so what it owes is still owed
 		}
 		_, rule, err := e.ruleOf(&params, &t.Value)
 		if errors.Is(err, queue.ErrTransferCancelled) {
@@ -194,7 +201,7 @@ func (e *Engine) Later(ctx context.Context, bus catalog.Name, kept *queue.Peeked
 			return nil, err
 		}
 		if len(deliveries) > 0 {
-			all = append(all, Later{Rule: params.Rule, Transfer: t.Name.Name, Pending: pending, Deliveries: deliveries})
+			all = append(all, Later{Rule: params.Rule, Transfer: t.Name.Name, Pending: pending, Failed: failed, Deliveries: deliveries})
 		}
 	}
 	return all, nil

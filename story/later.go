@@ -24,6 +24,9 @@ func (t *Teller) later(ctx context.Context, bus catalog.Name, origin string, tra
 				ID: d.ID, Rule: transferred[i].Rule, Target: d.Target, Kind: d.Kind, Name: d.Name,
 				Status: Pending, Reason: "transfer " + transferred[i].Transfer + " brings it to the rule",
 			}
+			if failed := transferred[i].Failed; failed != "" {
+				one.Reason = "transfer " + transferred[i].Transfer + ", which brings it to the rule, has failed and waits to be resumed: " + failed
+			}
 			if !transferred[i].Pending {
 				if one, err = t.delivery(ctx, bus, origin, transferred[i].Rule, d, recorded[d.ID]); err != nil {
 					return nil, err

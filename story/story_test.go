@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/signalbox-mq/signalbox/dispatch"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/duration"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -192,7 +193,7 @@ func TestEndpointDeleted(t *testing.T) {
 		if d := e.only(eventID); d.Status != story.Retrying || !strings.Contains(d.Next.Reason, "the function was deleted") {
 			t.Errorf("after the name was given again: %+v %+v", d, d.Next)
 		}
-		must(t, e.d.Retire(context.Background(), queue.IDFor(id, queue.Deliveries)))
+		must(t, e.d.Retire(context.Background(), queue.IDFor(id, queue.Deliveries), dispatch.Former{}))
 		d := e.only(eventID)
 		if d.Status != story.DeadLettered || !d.DeadLetter.There || d.Attempts[1].Code != "NO_RESOURCE" || !strings.Contains(d.Reason, "does not exist any more") {
 			t.Errorf("after the queue was retired: %+v", d)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"time"
@@ -82,8 +81,12 @@ func newLane(c ClientConfig, managed bool) lane {
 			Resolver:       c.Resolver,
 			ControlContext: c.Guard.control(managed),
 		}
+		dial := dialer.DialContext
+		if c.Dial != nil {
+			dial = c.Dial
+		}
 		t := &http.Transport{
-			DialContext:            dialer.DialContext,
+			DialContext:            dialing(dial),
 			TLSHandshakeTimeout:    10 * time.Second,
 			ForceAttemptHTTP2:      true, // for https only; a custom dialer would switch it off
 			HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
@@ -94,9 +97,6 @@ func newLane(c ClientConfig, managed bool) lane {
 			MaxResponseHeaderBytes: MaxResponseHeader,
 			DisableCompression:     true, // the answer is kept as it was sent, and nothing can blow up
 			DisableKeepAlives:      fresh,
-		}
-		if c.Dial != nil {
-			t.DialContext = c.Dial
 		}
 		if c.TLS != nil {
 			t.TLSClientConfig = c.TLS.Clone()
@@ -133,6 +133,14 @@ type Request struct {
 	Attempt     int     // signalbox-attempt, from 1; 0 sends none
 	TraceParent string  // traceparent; empty sends none
 	Signer      *Signer // nil means unsigned
+
+	parsed *parsedURL // what URL says, if it was read before; nil for not
+}
+
+// parsedURL is a valid URL, read once for all attempts. It is only read.
+type parsedURL struct {
+	text string
+	url  *url.URL
 }
 
 // Request returns a request with the endpoint's URL (for format lambda the Invoke operation's), timeout, format, headers and egress rules. An
@@ -146,6 +154,10 @@ func (e Endpoint) Request() Request {
 	}
 	for name, value := range e.Headers {
 		r.Header[http.CanonicalHeaderKey(name)] = []string{value}
+	}
+	var p problems
+	if u := validateURL(&p, r.URL); u != nil {
+		r.parsed = &parsedURL{text: r.URL, url: u}
 	}
 	return r
 }
@@ -188,19 +200,20 @@ func (c *Client) Do(ctx context.Context, r Request) Result {
 		lane = &c.managed
 	}
 	var res Result
-	req, err := c.build(r, start)
+	tr := &tracer{}
+	req, err := c.build(tr.trace(ctx), r, start)
 	if err != nil {
 		res = Result{Class: ClassRequest, Err: err}
 	} else {
-		tr := &tracer{}
-		res = try(ctx, lane.pooled, req, tr, r.Format)
+		res = try(lane.pooled, req, tr, r.Format)
 		tr.phases(&res.Phases)
 		if res.Class == ClassReset && res.Phases.Reused && tr.silent() && !isStreamReset(res.Err) {
-			if req.GetBody != nil {
-				req.Body, _ = req.GetBody() // never fails
-			}
 			tr = &tracer{}
-			res = try(ctx, lane.fresh, req, tr, r.Format)
+			again := req.WithContext(tr.trace(ctx))
+			if req.GetBody != nil {
+				again.Body, _ = req.GetBody() // never fails
+			}
+			res = try(lane.fresh, again, tr, r.Format)
 			tr.phases(&res.Phases)
 			res.Phases.Resent = true
 		}
@@ -211,7 +224,7 @@ func (c *Client) Do(ctx context.Context, r Request) Result {
 }
 
 // build makes the request and its headers.
-func (c *Client) build(r Request, now time.Time) (*http.Request, error) {
+func (c *Client) build(ctx context.Context, r Request, now time.Time) (*http.Request, error) {
 	method := r.Method
 	if method == "" {
 		method = http.MethodPost
@@ -219,51 +232,56 @@ func (c *Client) build(r Request, now time.Time) (*http.Request, error) {
 	if !isToken(method) {
 		return nil, &InvalidError{Field: "method", Reason: "is not valid"}
 	}
-	var p problems
-	u := validateURL(&p, r.URL)
-	if u == nil {
-		return nil, p.join()
+	var u *url.URL
+	if r.parsed != nil && r.parsed.text == r.URL {
+		u = r.parsed.url
+	} else {
+		var p problems
+		if u = validateURL(&p, r.URL); u == nil {
+			return nil, p.join()
+		}
 	}
-	// What http.NewRequest would do, without reading the URL a second time.
-	req := &http.Request{Method: method, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
-	if len(r.Body) > 0 {
-		req.ContentLength = int64(len(r.Body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
+	// What http.NewRequestWithContext would do, without reading the URL a second time.
+	plain := http.Request{Method: method, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
+	req := plain.WithContext(ctx)
+	if body := r.Body; len(body) > 0 {
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		req.Body, _ = req.GetBody() // never fails
 	}
-	h := make(http.Header, len(r.Header)+8)
+	h := headers{Header: make(http.Header, len(r.Header)+8)}
 	for name, values := range r.Header {
-		h[http.CanonicalHeaderKey(name)] = values
+		h.Header[http.CanonicalHeaderKey(name)] = values
 	}
-	h[headerUserAgent] = c.userAgent
-	if len(h[headerContentType]) == 0 {
+	h.Header[headerUserAgent] = c.userAgent
+	if len(h.Header[headerContentType]) == 0 {
 		contentType := r.ContentType
 		if contentType == "" {
 			contentType = defaultContentType
 		}
-		h[headerContentType] = []string{contentType}
+		h.set(headerContentType, contentType)
 	}
 	if r.Attempt > 0 {
-		h[headerAttempt] = []string{strconv.Itoa(r.Attempt)}
+		h.set(headerAttempt, strconv.Itoa(r.Attempt))
 	}
 	if r.TraceParent != "" {
-		h[headerTraceParent] = []string{r.TraceParent}
+		h.set(headerTraceParent, r.TraceParent)
 	}
 	if r.Format == FormatLambda {
-		h[LambdaInvocationType] = []string{lambdaInvocationSync}
+		h.set(LambdaInvocationType, lambdaInvocationSync)
 	}
-	if err := r.Signer.stamp(h, r.ID, now, r.Body); err != nil {
+	if err := r.Signer.stamp(&h, r.ID, now, r.Body); err != nil {
 		return nil, err
 	}
-	for name, values := range h {
+	for name, values := range h.Header {
 		for _, value := range values {
 			if !isToken(name) || !isFieldValue(value) {
 				return nil, &InvalidError{Field: "headers." + clip(name, 64), Reason: "is not a valid header"}
 			}
 		}
 	}
-	req.Header = h
-	if u.User != nil && len(h["Authorization"]) == 0 {
+	req.Header = h.Header
+	if u.User != nil && len(req.Header["Authorization"]) == 0 {
 		password, _ := u.User.Password()
 		req.SetBasicAuth(u.User.Username(), password)
 	}
@@ -272,8 +290,9 @@ func (c *Client) build(r Request, now time.Time) (*http.Request, error) {
 
 // try sends the request on one transport and reads the answer. It is RoundTrip, not http.Client.Do: nothing here follows
 // redirects, keeps cookies or sets deadlines of its own.
-func try(ctx context.Context, t *http.Transport, req *http.Request, tr *tracer, format Format) Result {
-	resp, err := t.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, tr.hooks())))
+func try(t *http.Transport, req *http.Request, tr *tracer, format Format) Result {
+	ctx := req.Context()
+	resp, err := t.RoundTrip(req)
 	if err != nil {
 		return Result{Class: classifyError(ctx, err, tr), Err: err}
 	}

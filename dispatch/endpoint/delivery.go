@@ -1,10 +1,6 @@
 package endpoint
 
-import (
-	"encoding/json"
-	"fmt"
-	"time"
-)
+import "time"
 
 // AttributeDelivery is the name of the system attribute, of type "String", in which a message of a delivery queue carries
 // its [Delivery] as JSON.
@@ -49,21 +45,3 @@ const MaxHops = 8
 
 // PublishedAt returns when the delivery was published.
 func (d *Delivery) PublishedAt() time.Time { return time.UnixMilli(d.Published).UTC() }
-
-// Encode returns the JSON form.
-func (d *Delivery) Encode() []byte {
-	b, err := json.Marshal(d)
-	if err != nil { // every field is a plain value
-		panic(fmt.Sprintf("endpoint: encoding a delivery: %v", err))
-	}
-	return b
-}
-
-// DecodeDelivery reads what Encode wrote.
-func DecodeDelivery(b []byte) (*Delivery, error) {
-	d := new(Delivery)
-	if err := json.Unmarshal(b, d); err != nil {
-		return nil, fmt.Errorf("decoding a delivery: %w", err)
-	}
-	return d, nil
-}

@@ -89,3 +89,22 @@ func isFieldValue(s string) bool {
 	}
 	return true
 }
+
+// headers are a request's. Those that every attempt sets share one array of values.
+type headers struct {
+	http.Header
+	values []string
+}
+
+// maxSet is how many headers set is for, at most.
+const maxSet = 8
+
+// set gives a header one value.
+func (h *headers) set(name, value string) {
+	if h.values == nil {
+		h.values = make([]string, 0, maxSet)
+	}
+	h.values = append(h.values, value)
+	n := len(h.values)
+	h.Header[name] = h.values[n-1 : n : n]
+}

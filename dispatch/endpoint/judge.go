@@ -1,8 +1,8 @@
 package endpoint
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -154,10 +154,11 @@ func Decide(r Result, p RetryPolicy, h History, now time.Time, rnd func() float6
 // Reason says in one sentence what came of the attempt.
 func (r Result) Reason() string {
 	answered := func() string {
+		said := "answered " + strconv.Itoa(r.Status)
 		if text := http.StatusText(r.Status); text != "" {
-			return fmt.Sprintf("answered %d %s", r.Status, text)
+			said += " " + text
 		}
-		return fmt.Sprintf("answered %d", r.Status)
+		return said
 	}
 	cause := func(what string) string {
 		if r.Err == nil {

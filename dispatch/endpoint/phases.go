@@ -1,7 +1,9 @@
 package endpoint
 
 import (
+	"context"
 	"crypto/tls"
+	"net"
 	"net/http/httptrace"
 	"sync"
 	"time"
@@ -23,6 +25,8 @@ type Phases struct {
 
 // tracer notes the moments of one round trip. The transport may call its hooks from other goroutines, and after RoundTrip has returned.
 type tracer struct {
+	hooks httptrace.ClientTrace
+
 	mu                        sync.Mutex // guards all below
 	dnsStart, dnsDone         time.Time
 	connectStart, connectDone time.Time
@@ -30,36 +34,62 @@ type tracer struct {
 	tlsFailed                 bool
 	gotConn, firstByte        time.Time
 	reused                    bool
-	remote                    string
+	remote                    net.Addr
 }
 
-func (t *tracer) hooks() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		DNSStart: func(httptrace.DNSStartInfo) { t.note(&t.dnsStart) },
-		DNSDone:  func(httptrace.DNSDoneInfo) { t.note(&t.dnsDone) },
-		ConnectStart: func(string, string) {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			if t.connectStart.IsZero() {
-				t.connectStart = time.Now()
-			}
-		},
-		ConnectDone:       func(string, string, error) { t.note(&t.connectDone) },
-		TLSHandshakeStart: func() { t.note(&t.tlsStart) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			t.tlsDone, t.tlsFailed = time.Now(), err != nil
-		},
-		GotConn: func(info httptrace.GotConnInfo) {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			t.gotConn, t.reused = time.Now(), info.Reused
-			if info.Conn != nil {
-				t.remote = info.Conn.RemoteAddr().String()
-			}
-		},
-		GotFirstResponseByte: func() { t.note(&t.firstByte) },
+// tracerKey is the tracer's in its attempt's context.
+type tracerKey struct{}
+
+// trace returns a context that tells the tracer of an attempt. What it takes to connect is told by dialing only, for most
+// attempts use a kept connection and hooks have a price.
+func (t *tracer) trace(ctx context.Context) context.Context {
+	t.hooks = httptrace.ClientTrace{
+		TLSHandshakeStart:    t.tlsHasStarted,
+		TLSHandshakeDone:     t.tlsIsDone,
+		GotConn:              t.hasConn,
+		GotFirstResponseByte: t.hasFirstByte,
+	}
+	return httptrace.WithClientTrace(context.WithValue(ctx, tracerKey{}, t), &t.hooks)
+}
+
+// dialing makes dial tell the tracer of the attempt that it is for.
+func dialing(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if t, ok := ctx.Value(tracerKey{}).(*tracer); ok {
+			ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+				DNSStart: func(httptrace.DNSStartInfo) { t.note(&t.dnsStart) },
+				DNSDone:  func(httptrace.DNSDoneInfo) { t.note(&t.dnsDone) },
+				ConnectStart: func(string, string) {
+					t.mu.Lock()
+					defer t.mu.Unlock()
+					if t.connectStart.IsZero() {
+						t.connectStart = time.Now()
+					}
+				},
+				ConnectDone: func(string, string, error) { t.note(&t.connectDone) },
+			})
+		}
+		return dial(ctx, network, address)
+	}
+}
+
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (t *tracer) tlsHasStarted() { t.note(&t.tlsStart) }
+func (t *tracer) hasFirstByte()  { t.note(&t.firstByte) }
+
+func (t *tracer) tlsIsDone(_ tls.ConnectionState, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tlsDone, t.tlsFailed = time.Now(), err != nil
+}
+
+func (t *tracer) hasConn(info httptrace.GotConnInfo) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.gotConn, t.reused = time.Now(), info.Reused
+	if info.Conn != nil {
+		t.remote = info.Conn.RemoteAddr()
 	}
 }
 
@@ -98,8 +128,10 @@ func (t *tracer) phases(p *Phases) {
 		Connect: between(t.connectStart, t.connectDone),
 		TLS:     between(t.tlsStart, t.tlsDone),
 		TTFB:    between(t.gotConn, t.firstByte),
-		Remote:  t.remote,
 		Reused:  t.reused,
+	}
+	if t.remote != nil {
+		p.Remote = t.remote.String()
 	}
 }
 

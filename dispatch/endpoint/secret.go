@@ -3,10 +3,13 @@ package endpoint
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // Prefixes of Standard Webhooks keys as text.
@@ -50,7 +53,7 @@ func (s Secret) Public() string {
 
 // key is a decoded secret: one of the two.
 type key struct {
-	hmac    []byte
+	macs    *sync.Pool // of hash.Hash, HMACs made ready with the secret
 	private ed25519.PrivateKey
 }
 
@@ -68,7 +71,7 @@ func parseSecret(s Secret) (key, error) {
 		if len(raw) < MinSecretBytes || len(raw) > MaxSecretBytes {
 			return key{}, fmt.Errorf("decodes to %d bytes; a whsec_ secret has %d to %d", len(raw), MinSecretBytes, MaxSecretBytes)
 		}
-		return key{hmac: raw}, nil
+		return key{macs: &sync.Pool{New: func() any { return hmac.New(sha256.New, raw) }}}, nil
 	case strings.HasPrefix(text, SigningKeyPrefix):
 		raw, err := decodeKey(text[len(SigningKeyPrefix):])
 		if err != nil {

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/signalbox-mq/signalbox/event"
+	"github.com/signalbox-mq/signalbox/httpapi/body"
 )
 
 // PathPrefix is where the webhooks are.
@@ -51,8 +51,8 @@ type Config struct {
 	MaxBody int64
 
 	// WriteError answers a request with an error: one that [ProblemOf] knows, or the publisher's.
-	// nil is [WriteError]. Headers that belong to the status (Allow, WWW-Authenticate) are set
-	// before it is called.
+	// nil is [WriteError]. Headers that belong to the status (Allow, WWW-Authenticate, Retry-After and
+	// Connection of what ProblemOf knows) are set before it is called.
 	WriteError func(http.ResponseWriter, *http.Request, error)
 
 	// Observe is told how each request ended, for metrics: the source's name, "" for one that does
@@ -102,7 +102,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, "", err)
 		return
 	}
-	delivery, err := h.receive(w, r, &source)
+	delivery, err := h.receive(r, &source)
 	if err == nil && delivery.Challenge != "" {
 		h.config.Observe(source.Name, "challenge")
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -134,12 +134,12 @@ func (h *Handler) succeed(w http.ResponseWriter, source string, p PublishedEvent
 }
 
 // receive reads the body and verifies it.
-func (h *Handler) receive(w http.ResponseWriter, r *http.Request, source *Source) (Delivery, error) {
-	body, err := h.readBody(w, r)
+func (h *Handler) receive(r *http.Request, source *Source) (Delivery, error) {
+	data, err := h.readBody(r)
 	if err != nil {
 		return Delivery{}, err
 	}
-	return source.Verify(time.Now(), r.Header, body)
+	return source.Verify(time.Now(), r.Header, data)
 }
 
 func (h *Handler) source(w http.ResponseWriter, r *http.Request) (Source, error) {
@@ -157,28 +157,16 @@ func (h *Handler) source(w http.ResponseWriter, r *http.Request) (Source, error)
 	return Source{}, fmt.Errorf("%w: %q is not declared under webhooks", ErrUnknownSource, clip(name))
 }
 
-// firstRead is how much memory a body gets before any of it has come, in bytes.
-const firstRead = 32 << 10
-
-// readBody reads the whole body, and no more than one byte beyond the limit.
-func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	tooLarge := func() error { return fmt.Errorf("%w: the limit is %d bytes", ErrTooLarge, h.config.MaxBody) }
-	if r.ContentLength > h.config.MaxBody {
-		return nil, tooLarge()
-	}
-	var b bytes.Buffer
-	if r.ContentLength > 0 {
-		// No more at once than a small body needs: a client may announce much and send nothing. What ReadFrom needs to see
-		// the end is on top.
-		b.Grow(int(min(r.ContentLength, firstRead)) + bytes.MinRead)
-	}
-	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, h.config.MaxBody)); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, tooLarge()
-		}
+// readBody reads the whole body, in time.
+func (h *Handler) readBody(r *http.Request) ([]byte, error) {
+	data, err := body.Read(r, h.config.MaxBody)
+	switch {
+	case errors.Is(err, body.ErrTooLarge):
+		return nil, fmt.Errorf("%w: the limit is %d bytes", ErrTooLarge, h.config.MaxBody)
+	case errors.Is(err, body.ErrBroken):
 		return nil, malformed("the body could not be read to its end")
 	}
-	return b.Bytes(), nil
+	return data, err
 }
 
 func (h *Handler) publish(ctx context.Context, source *Source, d Delivery) (PublishedEvent, error) {
@@ -213,6 +201,12 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, source string, er
 		if p.Status == http.StatusUnauthorized {
 			// RFC 9110 15.5.2 demands a challenge; no registered scheme fits.
 			w.Header().Set("WWW-Authenticate", "Webhook-Signature")
+		}
+		if errors.Is(err, body.ErrOverloaded) {
+			w.Header().Set("Retry-After", "1")
+		}
+		if errors.Is(err, ErrTooLarge) || body.CloseConnection(err) {
+			w.Header().Set("Connection", "close") // the rest of the body is not worth waiting for
 		}
 	}
 	h.config.Observe(source, outcome)

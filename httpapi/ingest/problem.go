@@ -6,11 +6,12 @@ import (
 	"net/http"
 
 	"github.com/signalbox-mq/signalbox/event"
+	"github.com/signalbox-mq/signalbox/httpapi/body"
 	"github.com/signalbox-mq/signalbox/httpapi/problem"
 )
 
 // ProblemOf is the problem document of an error of this package: the one table from its errors to
-// HTTP. It also knows event.ErrTooLarge (413). ok is false for every other error, which the caller
+// HTTP. It also knows event.ErrTooLarge (413), body.ErrSlow (408) and body.ErrOverloaded (503). ok is false for every other error, which the caller
 // has to answer by its own table.
 func ProblemOf(err error) (p problem.Problem, ok bool) {
 	for _, row := range [...]struct {
@@ -22,6 +23,8 @@ func ProblemOf(err error) (p problem.Problem, ok bool) {
 		{ErrMethod, http.StatusMethodNotAllowed, "method"},
 		{ErrTooLarge, http.StatusRequestEntityTooLarge, "body_too_large"},
 		{event.ErrTooLarge, http.StatusRequestEntityTooLarge, "body_too_large"},
+		{body.ErrSlow, http.StatusRequestTimeout, "slow_body"},
+		{body.ErrOverloaded, http.StatusServiceUnavailable, "overloaded"},
 		{ErrContentEncoding, http.StatusUnsupportedMediaType, "content_encoding"},
 		{ErrSignatureMissing, http.StatusUnauthorized, "signature_missing"},
 		{ErrSignatureInvalid, http.StatusUnauthorized, "signature_invalid"},

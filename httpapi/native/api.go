@@ -7,16 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/gorilla/mux"
 	"github.com/rs/zerolog"
 
+	"github.com/signalbox-mq/signalbox/httpapi/body"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/rules"
@@ -35,6 +34,7 @@ type Services struct {
 	Story  *story.Teller
 	// Functions is the dispatcher.
 	Functions Functions
+	Transfers *queue.Transfers
 }
 
 // API has a method for each operation; httpapi's routes name them.
@@ -78,7 +78,7 @@ type created struct{ answer any }
 // Handle makes an operation a handler.
 func (a *API) Handle(op Operation) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, err := bounded(op, w, r)
+		answer, err := bounded(op, r)
 		switch answer := answer.(type) {
 		case nil:
 			if err != nil {
@@ -94,9 +94,9 @@ func (a *API) Handle(op Operation) http.Handler {
 	})
 }
 
-// bounded runs an operation on a body of limited size. One that says it is larger is refused before any of it is read,
-// whether the operation has a use for it or not.
-func bounded(op Operation, w http.ResponseWriter, r *http.Request) (any, error) {
+// bounded runs an operation on a body that it may read by readBody. One that says it is too large is refused before any of
+// it is read, whether the operation has a use for it or not.
+func bounded(op Operation, r *http.Request) (any, error) {
 	if r.ContentLength > MaxBody {
 		return nil, errTooLarge
 	}
@@ -104,7 +104,6 @@ func bounded(op Operation, w http.ResponseWriter, r *http.Request) (any, error) 
 		if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 			return nil, fmt.Errorf("%w: it is %q", errContentEncoding, clip(coding))
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	}
 	answer, err := op(r)
 	if err != nil {
@@ -135,37 +134,15 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// firstRead is how much memory a body gets before any of it has come, whatever its length is said to be: many slow clients
-// must not hold much.
-const firstRead = 32 << 10
-
 func readBody(r *http.Request) ([]byte, error) {
-	var b bytes.Buffer
-	length := int(r.ContentLength) // at most MaxBody; -1 if unknown
-	if length > 0 {
-		b.Grow(min(length, firstRead) + bytes.MinRead)
-	}
-	_, err := io.CopyN(&b, r.Body, firstRead)
-	if err == nil {
-		if length > firstRead {
-			b.Grow(length - firstRead + bytes.MinRead)
-		}
-		_, err = b.ReadFrom(r.Body)
-	}
+	data, err := body.Read(r, MaxBody)
 	switch {
-	case err == nil || errors.Is(err, io.EOF):
-		return b.Bytes(), nil
-	case isTooLarge(err):
+	case errors.Is(err, body.ErrTooLarge):
 		return nil, errTooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, errSlowBody
+	case errors.Is(err, body.ErrBroken):
+		return nil, &badRequest{"body", "could not be read to its end"}
 	}
-	return nil, &badRequest{"body", "could not be read to its end"}
-}
-
-func isTooLarge(err error) bool {
-	_, ok := errors.AsType[*http.MaxBytesError](err)
-	return ok
+	return data, err
 }
 
 // readJSON reads a body that has to be JSON.

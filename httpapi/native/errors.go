@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/signalbox-mq/signalbox/event"
+	"github.com/signalbox-mq/signalbox/httpapi/body"
 	"github.com/signalbox-mq/signalbox/httpapi/problem"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -32,12 +33,12 @@ var (
 	errNotFound    = errors.New("there is nothing at this path")
 	errMethod      = errors.New("this path does not answer that method")
 	errUnavailable = errors.New("the router is shutting down")
-	errSlowBody    = errors.New("the body did not come in time")
 
 	errContentEncoding = errors.New("the body must not be compressed or otherwise encoded")
 	errMessageTooLarge = errors.New("the message is too large")
 	errUnknownDelivery = errors.New("delivery not found")
 	errUnknownFunction = errors.New("function does not exist")
+	errRulePaused      = errors.New("the transfer is held because its rule is paused")
 )
 
 // rows is the one table from errors to problems, first match first. Errors that carry a field come before it, in problemOf.
@@ -50,7 +51,8 @@ var rows = [...]struct {
 	{errTooLarge, http.StatusRequestEntityTooLarge, "body_too_large", ""},
 	{event.ErrTooLarge, http.StatusRequestEntityTooLarge, "event_too_large", ""},
 	{errMessageTooLarge, http.StatusRequestEntityTooLarge, "message_too_large", ""},
-	{errSlowBody, http.StatusRequestTimeout, "slow_body", ""},
+	{body.ErrSlow, http.StatusRequestTimeout, "slow_body", ""},
+	{body.ErrOverloaded, http.StatusServiceUnavailable, "overloaded", "1"},
 	{errContentEncoding, http.StatusUnsupportedMediaType, "content_encoding", ""},
 	{errMediaType, http.StatusUnsupportedMediaType, "media_type", ""},
 	{errNotFound, http.StatusNotFound, "not_found", ""},
@@ -63,6 +65,9 @@ var rows = [...]struct {
 	{errUnknownDelivery, http.StatusNotFound, "unknown_delivery", ""},
 	{story.ErrNotFound, http.StatusNotFound, "unknown_event", ""},
 	{errUnknownFunction, http.StatusNotFound, "unknown_function", ""},
+	{queue.ErrTransferNotFound, http.StatusNotFound, "unknown_transfer", ""},
+	{queue.ErrTransferEnded, http.StatusConflict, "transfer_ended", ""},
+	{errRulePaused, http.StatusConflict, "rule_paused", ""},
 	{catalog.ErrNotFound, http.StatusNotFound, "not_found", ""},
 	{queue.ErrExists, http.StatusConflict, "exists", ""},
 	{catalog.ErrExists, http.StatusConflict, "exists", ""},
@@ -148,7 +153,7 @@ func (a *API) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if retryAfter != "" {
 		h.Set("Retry-After", retryAfter)
 	}
-	if errors.Is(err, errTooLarge) || errors.Is(err, errSlowBody) {
+	if errors.Is(err, errTooLarge) || body.CloseConnection(err) {
 		h.Set("Connection", "close") // the rest of the body is not worth waiting for
 	}
 	problem.Write(w, p)

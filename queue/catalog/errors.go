@@ -25,6 +25,9 @@ type ManagedError struct {
 }
 
 func (e *ManagedError) Error() string {
+	if e.Owner == Builtin {
+		return fmt.Sprintf("%s %s is built in; declare it in a file to change it", e.Table, e.Name.Name)
+	}
 	return fmt.Sprintf("%s %s is declared by %s and can only be changed there", e.Table, e.Name.Name, e.Owner)
 }
 

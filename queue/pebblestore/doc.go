@@ -11,5 +11,6 @@
 //  3. What a lane holds in memory is a cache of its records. A call that fails half way throws the lane's memory away,
 //     and the next one loads it again.
 //
-// Memory is bounded by what is in flight: the backlog is never read but from a cursor, and never to its end.
+// Memory is bounded by what is in flight, and by 16 MiB for what is read ahead: the backlog is never read but from a cursor,
+// and never to its end.
 package pebblestore

@@ -227,7 +227,7 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	rounds := 12
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		rounds = 3
 	}
 	damaged, detected := 0, 0
@@ -319,7 +319,7 @@ func survives(t *testing.T, fs *vfs.MemFS, damaged string, want map[string]bool)
 func TestPowerLossUnderLoad(t *testing.T) {
 	t.Parallel()
 	rounds := 12
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		rounds = 4
 	}
 	for round := range rounds {

@@ -12,12 +12,20 @@ func (t *tx) enqueueGroup(l *lane, h *messageHeader, seq uint64) error {
 	if err := t.set(keyGroup(t.key[:0], l.id, h.group, 0, seq), putGroupRecord(t.val[:0], &g)); err != nil {
 		return err
 	}
-	if l.groups[h.group] != nil {
+	if g := l.groups[h.group]; g != nil {
+		g.whole = false
 		return nil // unlock finds the message
 	}
-	in, err := t.has(keyHash(t.key[:0], l.id, subHead, h.group))
-	if err != nil || in {
-		return err
+	in, known := l.inLine[h.group]
+	if !known {
+		var err error
+		if in, err = t.has(keyHash(t.key[:0], l.id, subHead, h.group)); err != nil {
+			return err
+		}
+		l.noteLine(h.group, in)
+	}
+	if in {
+		return nil
 	}
 	return t.standInLine(l, h.group, head{seq, l.state.clock, h.sent}, 0)
 }
@@ -41,11 +49,27 @@ func (t *tx) standInLine(l *lane, group h128, h head, turn uint64) error {
 	}
 	l.nextReady = min(l.nextReady, int64(at.at))
 	l.stirred = true
+	l.noteLine(group, true)
 	return t.set(keyHash(t.key[:0], l.id, subHead, group), putHeadRecord(t.val[:0], at, h.seq))
+}
+
+// maxInLine bounds lane.inLine.
+const maxInLine = 512
+
+// noteLine remembers whether a group is in line.
+func (l *lane) noteLine(group h128, in bool) {
+	if _, known := l.inLine[group]; !known && len(l.inLine) >= maxInLine {
+		clear(l.inLine)
+	}
+	if l.inLine == nil {
+		l.inLine = make(map[h128]bool)
+	}
+	l.inLine[group] = in
 }
 
 // leaveLine takes a group out of the line.
 func (t *tx) leaveLine(l *lane, group h128, at position) error {
+	l.noteLine(group, false)
 	if err := t.delete(key2(t.key[:0], l.id, subReady, at.at, at.seq)); err != nil {
 		return err
 	}
@@ -94,6 +118,9 @@ func (t *tx) unlock(l *lane, g *group) error {
 			h.floor = max(h.floor, m.deadline)
 		}
 		return t.standInLine(l, g.hash, h, 0)
+	}
+	if g.whole {
+		return nil
 	}
 	seq, r, found, err := t.nextInGroup(l, g.hash, g.last+1)
 	if err != nil || !found {
@@ -272,6 +299,9 @@ func (rx *receiver) takeGroup(r *readyRecord) (took bool, left leftOver, err err
 		if err := rx.lease(le, record); err != nil {
 			return took, left, err
 		}
+	}
+	if g != nil {
+		g.whole = true
 	}
 	return took, left, nil
 }

@@ -53,6 +53,9 @@ func fill(t *testing.T, dir string) string {
 // goes on, for which the ballast is given up; and all is as before when there is room again, the ballast too.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		t.Skip("the engine takes too long to make room when the race detector is on")
+	}
 	dir := tmpfs(t, 64<<20)
 	data := filepath.Join(dir, "data")
 	ballast := func() bool {

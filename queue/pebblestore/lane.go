@@ -32,6 +32,8 @@ type lane struct {
 	groups map[h128]*group
 	park   map[*group]struct{}
 	first  map[*group]position
+	// inLine says of some groups, those last met, whether they are in line.
+	inLine map[h128]bool
 
 	delayed delayedCount
 
@@ -64,8 +66,9 @@ type group struct {
 	hash     h128
 	members  []*lease
 	inFlight int
-	// last is the sequence of the last member there ever was.
-	last uint64
+	// last is the sequence of the last member there ever was, whole that the group has no message after it.
+	last  uint64
+	whole bool
 }
 
 // reset forgets all but who watches. The next call loads the lane again.
@@ -73,7 +76,7 @@ func (l *lane) reset() {
 	l.loaded, l.moved, l.stirred = false, false, true
 	l.state = stateRecord{}
 	l.leases, l.active, l.returned, l.inFlight = nil, nil, nil, 0
-	l.groups, l.park, l.first = nil, nil, nil
+	l.groups, l.park, l.first, l.inLine = nil, nil, nil, nil
 	l.delayed = delayedCount{}
 	l.nextMessage, l.nextReady, l.exactMessage, l.exactReady = 0, 0, false, false
 	l.lookFrom, l.lookFromGroup, l.sentFrom = position{}, 0, 0

@@ -98,6 +98,11 @@ func (l *lossy) Drop(ctx context.Context, now time.Time, ids []queue.ID) error {
 	return l.Model.Drop(ctx, now, ids)
 }
 
+func (l *lossy) DropEmpty(ctx context.Context, now time.Time, id queue.ID) (bool, error) {
+	defer l.data.keep(true)
+	return l.Model.DropEmpty(ctx, now, id)
+}
+
 func (l *lossy) Expire(ctx context.Context, now time.Time, x []queue.Expiry) ([]queue.Expired, error) {
 	defer l.data.keep(true)
 	return l.Model.Expire(ctx, now, x)

@@ -263,6 +263,20 @@ func (m *Model) Drop(ctx context.Context, _ time.Time, ids []queue.ID) error {
 	return nil
 }
 
+// DropEmpty implements [queue.Store].
+func (m *Model) DropEmpty(ctx context.Context, _ time.Time, id queue.ID) (bool, error) {
+	if err := m.begin(ctx); err != nil {
+		return false, err
+	}
+	defer m.mu.Unlock()
+	if q := m.state.get(id); q != nil && len(q.messages) > 0 {
+		return false, nil
+	}
+	delete(m.state.queues, id)
+	m.state.dropped[id] = true
+	return true, nil
+}
+
 // Stats implements [queue.Store].
 func (m *Model) Stats(ctx context.Context, now time.Time, ids []queue.ID) ([]queue.Stats, error) {
 	if err := m.begin(ctx); err != nil {

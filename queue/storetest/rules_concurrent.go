@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -111,6 +112,44 @@ func concurrencyRules() []rule {
 				e.same("total, appended, acked, bytes", []int64{s.Total(), s.Appended, s.Acked, s.Bytes}, []int64{0, senders * each, senders * each, 0})
 				e.reopen()
 				e.wantCounts(id, 0, 0, 0)
+			}
+		}},
+		{name: "concurrency/a queue dropped when empty takes no message with it", run: func(e *env) {
+			// Senders go on until they are refused; meanwhile someone acknowledges everything and drops the queue as soon as it is
+			// empty. Each message that was accepted must have been seen.
+			var accepted atomic.Int64
+			var senders sync.WaitGroup
+			for range 4 {
+				senders.Go(func() {
+					for range 10_000 {
+						if _, err := e.appendErr(entry(std, "", "a")); err != nil {
+							if !errors.Is(err, queue.ErrDropped) {
+								e.Errorf("append: %v, want ErrDropped", err)
+							}
+							return
+						}
+						accepted.Add(1)
+					}
+				})
+			}
+			seen := 0
+			for dropped := false; !dropped; {
+				for {
+					got := e.take(std, 10)
+					if len(got) == 0 {
+						break
+					}
+					seen += len(got)
+					e.ack(got...)
+				}
+				var err error
+				if dropped, err = e.store.DropEmpty(e.ctx, e.now, std); err != nil {
+					e.Fatalf("DropEmpty: %v", err)
+				}
+			}
+			senders.Wait()
+			if int64(seen) != accepted.Load() {
+				e.Fatalf("%d accepted, %d seen before the queue was dropped", accepted.Load(), seen)
 			}
 		}},
 		{name: "concurrency/never more in flight than the limit", run: func(e *env) {

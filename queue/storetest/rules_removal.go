@@ -144,6 +144,32 @@ func removalRules() []rule {
 			e.same("by key", len(e.get(fifo, "k")), 0)
 			e.same("appended", e.stats(again).Appended, int64(1))
 		}},
+		{name: "drop/empty only", run: func(e *env) {
+			tryDrop := func(id queue.ID, want bool) {
+				e.Helper()
+				got, err := e.store.DropEmpty(e.ctx, e.now, id)
+				if err != nil || got != want {
+					e.Fatalf("DropEmpty(%d): %v, %v; want %v", id, got, err, want)
+				}
+			}
+			e.send(std, "", "a")
+			tryDrop(std, false)
+			m := e.one(std) // in flight is not empty
+			tryDrop(std, false)
+			e.settled(queue.Settlement{Receipt: m.Receipt, Action: queue.Release, NotBefore: e.now.Add(time.Hour)})
+			tryDrop(std, false) // nor is delayed
+			e.purge(std)
+			tryDrop(std, true)
+			tryDrop(std, true)
+			tryDrop(std2, true) // never touched
+			e.reopen()
+			for _, id := range []queue.ID{std, std2} {
+				_, err := e.appendErr(entry(id, "", "new"))
+				e.wantDropped("append", err, id)
+			}
+			e.send(flog, "", "a")
+			tryDrop(flog, false)
+		}},
 		{name: "drop/a log", run: func(e *env) {
 			e.send(flog, "", "a")
 			e.drop(flog)

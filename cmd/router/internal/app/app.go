@@ -85,6 +85,7 @@ type router struct {
 	metrics     *httpapi.Metrics
 	server      *httpapi.Server
 	loaded      *loaded
+	retirements *retirements
 	sweeper     *queue.Sweeper
 }
 
@@ -180,8 +181,12 @@ func (r *router) build(ctx context.Context) error {
 	}
 	attemptsLog := queue.IDFor(attempts.ID, queue.Own)
 
+	clock, err := r.startClock(ctx)
+	if err != nil {
+		return err
+	}
 	r.metrics = httpapi.NewMetrics()
-	r.broker = queue.NewBroker(r.store, r.definitions, queue.NewClock(time.Time{}))
+	r.broker = queue.NewBroker(r.store, r.definitions, clock)
 	r.metrics.WatchQueues(r.broker)
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
 	r.topics = topic.New(r.broker, r.definitions)
@@ -203,11 +208,12 @@ func (r *router) build(ctx context.Context) error {
 	if err := r.rules.Reconcile(ctx); err != nil {
 		return err
 	}
-	r.loaded = &loaded{router: r}
+	r.retirements = newRetirements(r)
+	r.loaded = &loaded{router: r, egress: file.Egress, kept: map[uint64]bool{}}
 	if err := r.loaded.apply(ctx, file); err != nil {
 		return err
 	}
-	if err := r.dropOrphans(ctx); err != nil {
+	if err := r.findOrphans(ctx); err != nil {
 		return err
 	}
 	r.sweeper = queue.NewSweeper(r.store, r.broker.Clock(), r.broker.Expiries, r.rules.Expiries, r.dispatcher.Expiries)
@@ -248,6 +254,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("dispatch", r.dispatcher.Run)
 	part("transfers", r.transfers.Run)
 	part("sweeping", r.sweeper.Run)
+	part("retiring", r.retirements.Run)
 	part("file", r.loaded.watch)
 	part("debug", r.serveProfiles)
 	part("store", func(ctx context.Context) error {
@@ -266,8 +273,8 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	return errors.Join(err, parts.Wait())
 }
 
-// dropOrphans removes what a crash left of deleted definitions. Deliveries to an endpoint that is gone become dead letters.
-func (r *router) dropOrphans(ctx context.Context) error {
+// findOrphans has the queues that a crash left of deleted definitions ended.
+func (r *router) findOrphans(ctx context.Context) error {
 	live := map[uint64]bool{}
 	snapshot := r.definitions.Snapshot()
 	for _, table := range snapshot.Tables() {
@@ -276,23 +283,24 @@ func (r *router) dropOrphans(ctx context.Context) error {
 		}
 	}
 	orphans, err := r.broker.Orphans(ctx, func(recordID uint64) bool { return live[recordID] })
-	if err != nil {
-		return err
-	}
 	for _, id := range orphans {
-		if err := r.retire(ctx, id); err != nil {
-			return err
-		}
+		r.retirements.add(retirement{id: id})
 	}
-	return nil
+	return err
 }
 
-// retire ends the queue of a deleted definition.
-func (r *router) retire(ctx context.Context, id queue.ID) error {
-	if _, role := id.RecordID(); role == queue.Deliveries {
-		return r.dispatcher.Retire(ctx, id)
+// startClock returns a clock that does not begin before what the store has seen.
+func (r *router) startClock(ctx context.Context) (*queue.Clock, error) {
+	wall := time.Now()
+	// Beyond half of RetireAhead is what a crash left of a queue that was being retired, not a clock that was ahead.
+	latest, err := r.store.Latest(ctx, wall.Add(queue.RetireAhead/2))
+	if err != nil {
+		return nil, err
 	}
-	return r.store.Drop(ctx, r.broker.Now(), []queue.ID{id})
+	if ahead := latest.Sub(wall); ahead > time.Minute {
+		r.log.Warn().Dur("ahead_ms", ahead).Msg("the wall clock is behind what the store has seen; time goes on slower until it is there again")
+	}
+	return queue.NewClock(latest), nil
 }
 
 // hookErrors answers what ingest refuses by its own table, and what the router refuses by the API's.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,14 +18,14 @@ import (
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
-	"github.com/signalbox-mq/signalbox/rules"
-	"github.com/signalbox-mq/signalbox/topic"
 )
 
 // loaded is the operator's file as it is in force, and what takes a changed one over.
 type loaded struct {
 	*router
 	webhooks atomic.Pointer[map[string]ingest.Source]
+	egress   endpoint.Allow  // as the router started with it
+	kept     map[uint64]bool // of whom has been told that they are kept; for apply alone
 }
 
 // owner is the name under which the file's definitions are in the catalog.
@@ -81,6 +82,10 @@ func (l *loaded) apply(ctx context.Context, file *config.Config) error {
 	if file.Account != l.account || file.Region != l.region {
 		return fmt.Errorf("account and region are %s and %s since the router started, and change only when it starts again", l.account, l.region)
 	}
+	if !reflect.DeepEqual(file.Egress, l.egress) {
+		return errors.New("egress is what it was when the router started, and changes only when it starts again")
+	}
+	before := l.definitions.Snapshot()
 	opts := catalog.DeclareOptions{Keep: l.keep, Prune: l.opts.Prune}
 	for _, owner := range l.definitions.Owners() {
 		if strings.HasPrefix(owner, filePrefix) && owner != l.owner() {
@@ -94,15 +99,17 @@ func (l *loaded) apply(ctx context.Context, file *config.Config) error {
 	sources := file.Webhooks
 	l.webhooks.Store(&sources)
 	for _, record := range result.Kept {
+		if l.kept[record.ID] {
+			continue // said already
+		}
+		l.kept[record.ID] = true
 		l.log.Warn().Str(record.Table, record.Name.Name).
 			Msg("not declared any more, but kept because it has messages; start with --prune to delete it")
 	}
 	if err := l.rules.Reconcile(ctx); err != nil {
 		return err
 	}
-	if err := l.retireDeleted(ctx, result.Deleted); err != nil {
-		return err
-	}
+	l.retirements.addDeleted(result.Deleted, before)
 	if !result.Unchanged {
 		l.log.Info().Str("file", l.opts.Config).Uint64("revision", result.Revision).Int("created", len(result.Created)).
 			Int("updated", len(result.Updated)).Int("deleted", len(result.Deleted)).Msg("definitions applied")
@@ -125,36 +132,20 @@ func (l *loaded) keep(ctx context.Context, record catalog.Record) (bool, error) 
 	return stats[0].Total() > 0, nil
 }
 
-// retireDeleted ends the queues of deleted definitions. A crash before the end leaves orphans for the next start.
-func (l *loaded) retireDeleted(ctx context.Context, deleted []catalog.Record) error {
-	for _, record := range deleted {
-		switch record.Table {
-		case queue.Table:
-			if err := l.retire(ctx, queue.IDFor(record.ID, queue.Own)); err != nil {
-				return err
-			}
-		case rules.BusTable:
-			if err := l.retire(ctx, queue.IDFor(record.ID, queue.Own)); err != nil {
-				return err
-			}
-			fallthrough
-		case topic.Table, endpoint.FunctionTable:
-			if err := l.retire(ctx, queue.IDFor(record.ID, queue.Deliveries)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // webhook returns a source of the file.
 func (l *loaded) webhook(name string) (ingest.Source, bool) {
 	source, ok := (*l.webhooks.Load())[name]
 	return source, ok
 }
 
-// settle is how long the file must be left alone before it is read: editors write in several steps.
-const settle = 100 * time.Millisecond
+const (
+	// settle is how long the file must be left alone before it is read: editors write in several steps. It is read after
+	// settleMax at the latest.
+	settle    = 100 * time.Millisecond
+	settleMax = time.Second
+	// again is when a file is tried again that could not be taken although it is not broken.
+	again = 10 * time.Second
+)
 
 // watch takes the file anew when it changes, until ctx ends. A broken file is told of and changes nothing.
 func (l *loaded) watch(ctx context.Context) error {
@@ -167,40 +158,64 @@ func (l *loaded) watch(ctx context.Context) error {
 		return fmt.Errorf("watching %s: %w", l.opts.Config, err)
 	}
 	defer watcher.Close()
-	// The directory, because editors replace the file rather than write it; and so does a mounted Kubernetes ConfigMap.
-	if err := watcher.Add(filepath.Dir(l.opts.Config)); err != nil {
-		return fmt.Errorf("watching %s: %w", l.opts.Config, err)
+	// Directories, because editors replace the file rather than write it: the file's own, and that of the file behind it if
+	// it is a link. A Kubernetes ConfigMap is mounted as links that lead through one named ..data.
+	names := map[string]bool{filepath.Base(l.opts.Config): true, "..data": true}
+	directories := []string{filepath.Dir(l.opts.Config)}
+	if target, err := filepath.EvalSymlinks(l.opts.Config); err == nil && filepath.Dir(target) != directories[0] {
+		names[filepath.Base(target)] = true
+		directories = append(directories, filepath.Dir(target))
 	}
-	timer := time.NewTimer(settle)
-	timer.Stop()
+	for _, dir := range directories {
+		if err := watcher.Add(dir); err != nil {
+			return fmt.Errorf("watching %s: %w", l.opts.Config, err)
+		}
+	}
+	// The file may have changed since it was read. An unchanged one costs nothing.
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var first time.Time // when the changes began that are waited for
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case _, ok := <-watcher.Events:
+		case event, ok := <-watcher.Events:
 			if !ok {
 				return errors.New("watching the file ended")
 			}
-			timer.Reset(settle)
+			if !names[filepath.Base(event.Name)] {
+				continue
+			}
+			if first.IsZero() {
+				first = time.Now()
+			}
+			timer.Reset(max(min(settle, time.Until(first.Add(settleMax))), 0))
 		case err := <-watcher.Errors:
 			l.log.Warn().Err(err).Msg("watching the configuration")
 		case <-timer.C:
-			l.reload(ctx)
+			first = time.Time{}
+			if !l.reload(ctx) {
+				timer.Reset(again)
+			}
 		}
 	}
 }
 
-func (l *loaded) reload(ctx context.Context) {
+// reload returns false if the file should be tried again although it is the same.
+func (l *loaded) reload(ctx context.Context) bool {
 	file, err := l.readFile()
-	if err == nil {
+	broken := err != nil
+	if !broken {
 		err = l.apply(ctx, file)
 	}
 	if err == nil || ctx.Err() != nil {
-		return
+		return true
 	}
 	if l.opts.Dev != nil {
 		l.opts.Dev.broken(err)
-		return
+	} else {
+		l.log.Error().Err(err).Str("file", l.opts.Config).Msg("configuration not taken; the running one stays in force")
 	}
-	l.log.Error().Err(err).Str("file", l.opts.Config).Msg("configuration not taken; the running one stays in force")
+	// What the store refused may go later. What somebody has to mend is not told of every ten seconds.
+	return !errors.Is(err, queue.ErrStoreFull)
 }

@@ -1,0 +1,134 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+	"github.com/signalbox-mq/signalbox/rules"
+	"github.com/signalbox-mq/signalbox/topic"
+)
+
+// retirement is a queue whose definition was deleted.
+type retirement struct {
+	id     queue.ID
+	record catalog.Record
+	// before is a snapshot that still has the definition; nil for one that an earlier process left.
+	before *catalog.Snapshot
+}
+
+// retirements ends queues of deleted definitions in the background: what is left in them becomes dead letters. Neither a
+// start nor a reload waits for it, since an attempt under way may take its time. What a crash keeps from being done is
+// found by Orphans at the next start.
+type retirements struct {
+	*router
+	mu      sync.Mutex // guards pending
+	pending []retirement
+	wake    chan struct{} // has room for one
+}
+
+func newRetirements(r *router) *retirements {
+	return &retirements{router: r, wake: make(chan struct{}, 1)}
+}
+
+func (q *retirements) add(some ...retirement) {
+	q.mu.Lock()
+	q.pending = append(q.pending, some...)
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// addDeleted adds the queues of deleted records.
+func (q *retirements) addDeleted(deleted []catalog.Record, before *catalog.Snapshot) {
+	for _, record := range deleted {
+		own := retirement{queue.IDFor(record.ID, queue.Own), record, before}
+		deliveries := retirement{queue.IDFor(record.ID, queue.Deliveries), record, before}
+		switch record.Table {
+		case queue.Table:
+			q.add(own)
+		case rules.BusTable:
+			q.add(own, deliveries)
+		case topic.Table, endpoint.FunctionTable:
+			q.add(deliveries)
+		}
+	}
+}
+
+const (
+	retireAtOnce = 16
+	retireAgain  = 5 * time.Second
+)
+
+// Run ends what was added, until ctx ends.
+func (q *retirements) Run(ctx context.Context) error {
+	var working errgroup.Group
+	working.SetLimit(retireAtOnce)
+	for {
+		q.mu.Lock()
+		pending := q.pending
+		q.pending = nil
+		q.mu.Unlock()
+		for _, p := range pending {
+			working.Go(func() error {
+				q.until(ctx, p)
+				return nil
+			})
+		}
+		select {
+		case <-q.wake:
+		case <-ctx.Done():
+			return working.Wait()
+		}
+	}
+}
+
+// until tries again until it is done or ctx ends.
+func (q *retirements) until(ctx context.Context, p retirement) {
+	timer := time.NewTimer(retireAgain)
+	defer timer.Stop()
+	for {
+		err := q.retire(ctx, p)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		q.log.Error().Err(err).Str(p.record.Table, p.record.Name.Name).Msg("ending the queue of a deleted definition; trying again")
+		timer.Reset(retireAgain)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (q *retirements) retire(ctx context.Context, p retirement) error {
+	_, role := p.id.RecordID()
+	switch {
+	case role == queue.Deliveries:
+		kind := map[string]string{
+			endpoint.FunctionTable: dispatch.KindFunction, topic.Table: dispatch.KindTopic, rules.BusTable: dispatch.KindBus,
+		}[p.record.Table]
+		return q.dispatcher.Retire(ctx, p.id, dispatch.Former{Kind: kind, Name: p.record.Name, At: p.before})
+	case p.record.Table != queue.Table:
+		return q.store.Drop(ctx, q.broker.Now(), []queue.ID{p.id}) // a log, or what nobody knows any more
+	}
+	def, err := catalog.NewTable[queue.Definition](q.definitions, queue.Table).At(p.before, p.record.Name)
+	if err != nil {
+		return err
+	}
+	moved, err := q.broker.Retire(ctx, p.id, p.record.Name, def.Value.Kind())
+	if moved > 0 {
+		q.log.Warn().Str("queue", p.record.Name.Name).Int("messages", moved).
+			Msg("the queue left the file while messages came in; they are in " + queue.BuiltinDeadLetters)
+	}
+	return err
+}

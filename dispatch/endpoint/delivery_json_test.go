@@ -1,0 +1,75 @@
+package endpoint_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/duration"
+)
+
+// The form is encoding/json's own, byte by byte, and reads back as the same value.
+func TestDeliveryJSON(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.StringMatching(`[a-z0-9./-]{0,12}`), rapid.String())
+		d := &endpoint.Delivery{
+			Origin: text.Draw(t, "origin"), Account: text.Draw(t, "account"), Region: text.Draw(t, "region"),
+			Bus: text.Draw(t, "bus"), Rule: text.Draw(t, "rule"), Target: text.Draw(t, "target"),
+			Topic: text.Draw(t, "topic"), Subscription: text.Draw(t, "subscription"), DeadLetter: text.Draw(t, "deadLetter"),
+			Published: rapid.Int64().Draw(t, "published"), Hops: rapid.IntRange(-1, 9).Draw(t, "hops"),
+			Text: rapid.Bool().Draw(t, "text"), Transformed: rapid.Bool().Draw(t, "transformed"),
+		}
+		if rapid.Bool().Draw(t, "retry") {
+			d.Retry = &endpoint.RetryPolicy{Schedule: []duration.Duration{duration.Of(time.Second)}}
+		}
+		want, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(d.Encode())); diff != "" {
+			t.Fatalf("Encode (-encoding/json +got):\n%s", diff)
+		}
+		got, err := endpoint.DecodeDelivery(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reference := new(endpoint.Delivery)
+		if err := json.Unmarshal(want, reference); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(reference, got); diff != "" {
+			t.Fatalf("DecodeDelivery (-encoding/json +got):\n%s", diff)
+		}
+	})
+}
+
+// FuzzDecodeDelivery: whatever the text, the result is encoding/json's.
+func FuzzDecodeDelivery(f *testing.F) {
+	for _, seed := range []string{
+		`{"origin":"o","account":"1","region":"r","bus":"default","rule":"all","target":"f","published":1763920000000}`,
+		`{"origin":"o","account":"1","region":"r","topic":"t","subscription":"s","published":0,"hops":2,"text":true,"transformed":true}`,
+		`{}`, `{`, ``, `null`, `{"origin":"a","origin":"b"}`, `{"hops":00}`, `{"hops":-1}`, `{"published":1234567890123456789}`,
+		`{"hops":1.5}`, `{"Origin":"x"}`, `{"text":false}`, `{"origin":"\u0041"}`, `{"origin":"é"}`, `{"origin":"x",}`, `{,}`,
+		`{"a":1}`, `{"origin":"o"} `, `{"origin":"o"}x`, `{"retry":{"schedule":["1s"]}}`, `{"dead_letter":"q"}`, `{"hops":}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := endpoint.DecodeDelivery(b)
+		want := new(endpoint.Delivery)
+		wantErr := json.Unmarshal(b, want)
+		if (err == nil) != (wantErr == nil) {
+			t.Fatalf("error %v, encoding/json says %v", err, wantErr)
+		}
+		if err == nil {
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("(-encoding/json +got):\n%s", diff)
+			}
+		}
+	})
+}

@@ -1,0 +1,81 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	retireBatch = 100
+	// retireLease hides what is about to be moved from a second retirement of the same queue.
+	retireLease = time.Minute
+	// RetireAhead is how far ahead of the clock a queue that is being retired is read, so that what is delayed or leased is
+	// received too. It is longer than any delay or lease. A store keeps a clock for each queue, so no other one sees it.
+	RetireAhead = 400 * 24 * time.Hour
+)
+
+// Retire ends a queue whose definition is gone: what is left in it goes to the built-in dead-letter queue of its account
+// and region, with the reason, and the queue is dropped. It returns how many messages it moved. Appends that looked the
+// queue up before its definition went are either among these, or fail. To be called again after an error or a crash.
+func (b *Broker) Retire(ctx context.Context, id ID, name Name, kind Kind) (moved int, err error) {
+	fail := func(err error) (int, error) { return moved, fmt.Errorf("retiring queue %s: %w", name.Name, err) }
+	for {
+		dropped, err := b.store.DropEmpty(ctx, b.Now(), id)
+		if err != nil {
+			return fail(err)
+		}
+		if dropped {
+			return moved, nil
+		}
+		n, err := b.retireSome(ctx, id, name, kind)
+		if err != nil {
+			return fail(err)
+		}
+		moved += n
+	}
+}
+
+func (b *Broker) retireSome(ctx context.Context, id ID, name Name, kind Kind) (int, error) {
+	dlq, err := b.EnsureDeadLetters(ctx, name.Account, name.Region)
+	if err != nil {
+		return 0, err
+	}
+	if dlq.ID == id {
+		return 0, errors.New("it is the built-in dead-letter queue")
+	}
+	res, err := b.store.Receive(ctx, ReceiveRequest{
+		Now: b.Now().Add(RetireAhead), Queue: id, Kind: kind, Max: retireBatch, Visibility: retireLease,
+	})
+	if err != nil {
+		return 0, err
+	}
+	settlements := make([]Settlement, len(res.Messages))
+	for i := range res.Messages {
+		settlements[i] = Settlement{
+			Receipt: res.Messages[i].Receipt,
+			Action:  Move,
+			To: &Destination{
+				Queue: dlq.ID, Kind: dlq.Definition.Kind(), Key: res.Messages[i].ID.String(),
+				Attributes: []Attribute{
+					{Name: "ERROR_CODE", Type: "String", Value: []byte("NO_RESOURCE")},
+					{Name: "ERROR_MESSAGE", Type: "String", Value: []byte("queue " + name.Name + " does not exist any more")},
+				},
+			},
+		}
+	}
+	if len(settlements) == 0 {
+		return 0, nil
+	}
+	results, err := b.store.Settle(ctx, b.Now(), settlements) // now, because it concerns the other queue too
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range results {
+		if r.Err != nil {
+			return 0, r.Err
+		}
+	}
+	return len(settlements), nil
+}
