@@ -1,8 +1,10 @@
 package event
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -281,6 +283,12 @@ func (s *scanner) digits() bool {
 func (s *scanner) str() error {
 	data, i := s.data, s.pos+1
 	for i < len(data) {
+		if len(data)-i >= 8 {
+			plain := plainBytes(binary.LittleEndian.Uint64(data[i:]))
+			if i += plain; plain == 8 {
+				continue
+			}
+		}
 		c := data[i]
 		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
 			i++
@@ -308,6 +316,18 @@ func (s *scanner) str() error {
 	}
 	s.pos = len(data)
 	return s.unexpected("")
+}
+
+// plainBytes is how many of the first of eight bytes of a string are ASCII that needs no look: no control characters,
+// quotes or backslashes. Each such byte sets its highest bit in one of the terms; a borrow may set those of bytes behind it
+// too, but never before it.
+func plainBytes(eight uint64) int {
+	const (
+		low  = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	quote, backslash := eight^(low*'"'), eight^(low*'\\')
+	return bits.TrailingZeros64((eight|(eight-low*' ')|(quote-low)|(backslash-low))&high) / 8
 }
 
 // escapeLen is the length of the escape that b begins with, 0 when it is none.

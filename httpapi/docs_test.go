@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signalbox-mq/signalbox/dispatch"
 )
 
 func page(t *testing.T, name string) string {
@@ -77,6 +79,9 @@ func TestDocsHaveEveryMetric(t *testing.T) {
 	m.Attempt("function:f", "delivered", "", time.Second)
 	m.Hook("s", "published")
 	m.Expired(1)
+	m.Transfer("rule", "failed", 1)
+	m.WatchEndpoints(statuses{{Kind: dispatch.KindFunction, Name: named("f")}})
+	m.WatchStore(func() (bool, uint64, bool) { return false, 1, true })
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	served := map[string]bool{}

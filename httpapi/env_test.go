@@ -170,6 +170,8 @@ func buildEnv(tb testing.TB, store queue.Store, run bool) *env {
 		tb.Fatal(err)
 	}
 	e.declare()
+	transfers := queue.NewTransfers(e.broker, defs, engine.Mappers()) // nobody runs them
+	e.transfer("rule-1-1")
 	if run {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
@@ -192,7 +194,7 @@ func buildEnv(tb testing.TB, store queue.Store, run bool) *env {
 	log := zerolog.New(e.log).Level(zerolog.InfoLevel)
 	api := native.New(native.Services{
 		Broker: e.broker, Rules: engine, Topics: topics,
-		Story: story.New(e.broker, defs, engine, d, attemptsLog), Functions: d,
+		Story: story.New(e.broker, defs, engine, d, attemptsLog), Functions: d, Transfers: transfers,
 	}, account, region, log)
 	hooks := ingest.New(func(name string) (ingest.Source, bool) {
 		return ingest.Source{Scheme: ingest.None}, name == "open"
@@ -281,6 +283,21 @@ func (e *env) declare() {
 			Targets: []rules.Target{{Function: "charge-card"}},
 		}).Value},
 	}, catalog.DeclareOptions{})
+	if err != nil {
+		e.tb.Fatal(err)
+	}
+}
+
+// transfer makes the record of a transfer.
+func (e *env) transfer(name string) {
+	e.tb.Helper()
+	change, err := queue.StartTransfer(e.defs, named(name), queue.Transfer{
+		Kind: rules.TransferKind, Source: 1, SourceKind: queue.Log, Until: queue.Position{Sequence: 10}, Total: 9,
+		Params: json.RawMessage(`{"bus":"default","rule":"big","rule_id":1}`),
+	}, e.broker.Now())
+	if err == nil {
+		_, err = e.defs.Apply(context.Background(), catalog.Set{Changes: []catalog.Change{change}})
+	}
 	if err != nil {
 		e.tb.Fatal(err)
 	}

@@ -34,17 +34,18 @@ type outgoing struct {
 // deliver adds the entries for one target of a rule and returns the record of it. It can not fail: what can not be
 // delivered goes to the dead-letter queue, in the same commit.
 func (o *outgoing) deliver(ctx context.Context, r *compiledRule, t *compiledTarget) (Delivery, error) {
+	id := deliveryID(o.event.ID, r.name, t.id)
 	d := Delivery{
-		ID:     deliveryID(o.event.ID, r.name, t.id).String(),
+		ID:     id.String(),
 		Target: t.id, Kind: t.kind, Name: t.name,
 	}
 	payload, err := o.payload(r, t)
 	if err == nil {
 		var entry queue.Entry
 		if t.kind == KindQueue {
-			entry, err = o.queueEntry(r, t, payload)
+			entry, err = o.queueEntry(id, t, payload)
 		} else {
-			entry, err = o.endpointEntry(r, t, payload)
+			entry, err = o.endpointEntry(id, r, t, payload)
 		}
 		if err == nil {
 			entry.Key = d.ID
@@ -57,7 +58,7 @@ func (o *outgoing) deliver(ctx context.Context, r *compiledRule, t *compiledTarg
 	if !ok {
 		return d, err
 	}
-	return o.deadLetter(ctx, r, t, d, payload.body, failure)
+	return o.deadLetter(ctx, r, t, id, d, payload.body, failure)
 }
 
 // undeliverableError says why a target can not get an event at all.
@@ -99,7 +100,7 @@ func (o *outgoing) group(t *compiledTarget) (string, error) {
 	return group, nil
 }
 
-func (o *outgoing) queueEntry(r *compiledRule, t *compiledTarget, p payload) (queue.Entry, error) {
+func (o *outgoing) queueEntry(id uuid.UUID, t *compiledTarget, p payload) (queue.Entry, error) {
 	q, err := o.engine.broker.Lookup(catalog.Name{Account: o.bus.Account, Region: o.bus.Region, Name: t.name})
 	if errors.Is(err, queue.ErrNotFound) {
 		return queue.Entry{}, &undeliverableError{code: "NO_RESOURCE", reason: "queue " + t.name + " does not exist"}
@@ -108,7 +109,7 @@ func (o *outgoing) queueEntry(r *compiledRule, t *compiledTarget, p payload) (qu
 		return queue.Entry{}, err
 	}
 	// The message is the delivery; and an event of full size has an envelope around it.
-	send := queue.Send{ID: deliveryID(o.event.ID, r.name, t.id), Body: p.body, SizeExempt: true}
+	send := queue.Send{ID: id, Body: p.body, SizeExempt: true}
 	if send.Group, err = o.group(t); err != nil {
 		return queue.Entry{}, err
 	}
@@ -123,8 +124,8 @@ func (o *outgoing) queueEntry(r *compiledRule, t *compiledTarget, p payload) (qu
 }
 
 // endpointEntry makes a message in the delivery queue of a function, a topic or a bus.
-func (o *outgoing) endpointEntry(r *compiledRule, t *compiledTarget, p payload) (queue.Entry, error) {
-	id, ok := o.engine.EndpointID(t.kind, catalog.Name{Account: o.bus.Account, Region: o.bus.Region, Name: t.name})
+func (o *outgoing) endpointEntry(id uuid.UUID, r *compiledRule, t *compiledTarget, p payload) (queue.Entry, error) {
+	endpointID, ok := o.engine.EndpointID(t.kind, catalog.Name{Account: o.bus.Account, Region: o.bus.Region, Name: t.name})
 	if !ok {
 		return queue.Entry{}, &undeliverableError{code: "NO_RESOURCE", reason: t.kind + " " + t.name + " does not exist"}
 	}
@@ -149,17 +150,17 @@ func (o *outgoing) endpointEntry(r *compiledRule, t *compiledTarget, p payload) 
 			delivery.Text = true
 		}
 		ev := o.event.WithDetail(detail)
-		body = ev.AppendEventBridge(nil)
+		body = envelope(&ev)
 	}
 	if group != "" {
 		// Rules share an endpoint's delivery queue but not each other's order.
 		group = o.bus.Name + "/" + r.name + "/" + group
 	}
 	return queue.Entry{
-		Queue: queue.IDFor(id, queue.Deliveries),
+		Queue: queue.IDFor(endpointID, queue.Deliveries),
 		Kind:  queue.FIFO,
 		Message: queue.Message{
-			ID:     deliveryID(o.event.ID, r.name, t.id),
+			ID:     id,
 			Body:   body,
 			System: []queue.Attribute{{Name: endpoint.AttributeDelivery, Type: "String", Value: delivery.Encode()}},
 			Group:  group,
@@ -169,7 +170,7 @@ func (o *outgoing) endpointEntry(r *compiledRule, t *compiledTarget, p payload) 
 
 // deadLetter adds the dead letter of what can not be delivered.
 func (o *outgoing) deadLetter(
-	ctx context.Context, r *compiledRule, t *compiledTarget, d Delivery, body []byte, failure *undeliverableError,
+	ctx context.Context, r *compiledRule, t *compiledTarget, id uuid.UUID, d Delivery, body []byte, failure *undeliverableError,
 ) (Delivery, error) {
 	name := t.deadLetter
 	if name == "" {
@@ -185,7 +186,7 @@ func (o *outgoing) deadLetter(
 		Code:      failure.code, Message: failure.reason,
 		Origin: o.event.ID, Delivery: d.ID,
 	}
-	m := queue.Message{ID: deliveryID(o.event.ID, r.name, t.id), Body: body}
+	m := queue.Message{ID: id, Body: body}
 	reason.Each(func(name, typ, value string) {
 		m.Attributes = append(m.Attributes, queue.Attribute{Name: name, Type: typ, Value: []byte(value)})
 	})
@@ -201,14 +202,10 @@ func (o *outgoing) deadLetter(
 // deliveryID is the same for the same event, rule and target, however often it is computed: a publish that is repeated
 // under its token, or a transfer that goes on after a crash, makes the same deliveries.
 func deliveryID(eventID, rule, target string) uuid.UUID {
-	h := sha256.New()
-	h.Write([]byte(eventID))
-	h.Write([]byte{0})
-	h.Write([]byte(rule))
-	h.Write([]byte{0})
-	h.Write([]byte(target))
-	var sum [sha256.Size]byte
-	h.Sum(sum[:0])
+	text := make([]byte, 0, 192)
+	text = append(append(text, eventID...), 0)
+	text = append(append(text, rule...), 0)
+	sum := sha256.Sum256(append(text, target...))
 	id := uuid.UUID(sum[:16])
 	id[6] = id[6]&0x0f | 0x80 // version 8: of our own making
 	id[8] = id[8]&0x3f | 0x80

@@ -54,14 +54,6 @@ type FailedRule struct {
 	Reason string `json:"reason"`
 }
 
-func (m *Match) attribute() queue.Attribute {
-	b, err := json.Marshal(m)
-	if err != nil { // every field is a plain value
-		panic(fmt.Sprintf("rules: encoding a match: %v", err))
-	}
-	return queue.Attribute{Name: attributeMatched, Type: "String", Value: b}
-}
-
 // DecodeMatch returns the match of a retained event.
 func DecodeMatch(m *queue.Message) (*Match, error) {
 	a, ok := m.SystemAttribute(attributeMatched)

@@ -169,7 +169,7 @@ func (c *commit) add(ctx context.Context, ev *event.Event) error {
 		ev.Region = c.bus.name.Region
 	}
 	out := outgoing{
-		engine: c.engine, bus: c.bus.name, event: ev, json: ev.AppendEventBridge(nil), now: c.now, hops: c.hops,
+		engine: c.engine, bus: c.bus.name, event: ev, json: envelope(ev), now: c.now, hops: c.hops,
 		entries: c.deliveries,
 	}
 	match := &Match{Revision: c.snap.revision, Hops: c.hops, Origin: c.origin}
@@ -207,6 +207,11 @@ func (c *commit) add(ctx context.Context, ev *event.Event) error {
 	c.published = append(c.published, Published{ID: ev.ID, Matched: match.Names()})
 	c.told = append(c.told, told{ev, match})
 	return nil
+}
+
+// envelope returns the EventBridge form of an event, made in one piece.
+func envelope(ev *event.Event) []byte {
+	return ev.AppendEventBridge(make([]byte, 0, 384+len(ev.Detail)))
 }
 
 // flush appends what was added and adds its answers to what is done.

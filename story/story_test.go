@@ -563,3 +563,19 @@ func TestManyAnswers(t *testing.T) {
 		}
 	})
 }
+
+// TestFailedTransfer checks that what a failed transfer was to bring is not forgotten.
+func TestFailedTransfer(t *testing.T) {
+	virtual(t, func(t *testing.T, e *env) {
+		e.queue("q", queue.Definition{})
+		e.publish(eventID, `{}`)
+		e.rule("late", rules.Rule{Start: "earliest", Targets: []rules.Target{{Queue: "q"}}})
+		all, _, err := e.transfers.List(catalog.Query{})
+		must(t, err)
+		must(t, queue.ChangeTransfer(context.Background(), e.defs, all[0].Name, queue.TransferFailed, "the sky fell", e.broker.Now()))
+		d := e.only(eventID)
+		if d.Status != story.Pending || !d.Later || !strings.Contains(d.Reason, all[0].Name.Name) || !strings.HasSuffix(d.Reason, "has failed and waits to be resumed: the sky fell") {
+			t.Errorf("the delivery is %+v", d)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/signalbox-mq/signalbox/cmd/router/internal/app"
+	"github.com/signalbox-mq/signalbox/cmd/router/internal/config"
 )
 
 // runFlags are the flags of the verbs that run a router. Each has a twin in the environment: --public-url is
@@ -21,6 +23,7 @@ type runFlags struct {
 	config, listen, data, store, publicURL, logLevel, logFormat string
 	debugListen                                                 string
 	prune                                                       bool
+	minFree                                                     sizeFlag
 }
 
 func (f *runFlags) add(flags *pflag.FlagSet) {
@@ -32,6 +35,8 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.logLevel, "log-level", "info", "trace, debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "", "json or console; the default is console on a terminal")
 	flags.StringVar(&f.debugListen, "debug-listen", "", "`address` to serve Go profiles on, under /debug/pprof/; keep it private")
+	f.minFree = 256 << 20
+	flags.Var(&f.minFree, "min-free", "disk `space` below which the store takes nothing new, 0 for none")
 	flags.BoolVar(&f.prune, "prune", false, "delete queues that left the file although they have messages")
 }
 
@@ -75,7 +80,7 @@ func isTerminal(f *os.File) bool {
 func (f *runFlags) options(log zerolog.Logger) app.Options {
 	return app.Options{
 		Config: f.config, Listen: f.listen, Data: f.data, Store: f.store,
-		PublicURL: f.publicURL, DebugListen: f.debugListen, Prune: f.prune, Version: version(), Log: log,
+		PublicURL: f.publicURL, DebugListen: f.debugListen, Prune: f.prune, MinFree: (*int64)(&f.minFree), Version: version(), Log: log,
 	}
 }
 
@@ -87,3 +92,26 @@ func run(cmd *cobra.Command, opts app.Options, ready func(address string)) error
 	}
 	return err
 }
+
+// sizeFlag is a flag for a number of bytes, written as in the file.
+type sizeFlag int64
+
+// Set is pflag.Value's.
+func (s *sizeFlag) Set(text string) error {
+	n, err := config.ParseSize(text)
+	if err == nil {
+		*s = sizeFlag(n)
+	}
+	return err
+}
+
+// String is pflag.Value's.
+func (s *sizeFlag) String() string {
+	if *s%(1<<20) == 0 && *s != 0 {
+		return strconv.FormatInt(int64(*s)>>20, 10) + "MiB"
+	}
+	return strconv.FormatInt(int64(*s), 10)
+}
+
+// Type is pflag.Value's.
+func (s *sizeFlag) Type() string { return "size" }

@@ -56,9 +56,9 @@ type lane struct {
 	removed int
 
 	// stirred says that something may have become receivable, or will earlier than before, since watchers were told.
-	// taken says that a receive may have changed when the next is due.
-	stirred, taken bool
-	watchers       []*watcher
+	// taken says that a receive may have changed when the next is due, dry that it found nothing.
+	stirred, taken, dry bool
+	watchers            []*watcher
 }
 
 // group is a FIFO group that has leases. Its members are its messages up to the last that was leased, in order.

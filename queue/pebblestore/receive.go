@@ -371,7 +371,7 @@ func (rx *receiver) lease(le *lease, record []byte) error {
 
 // settle books the leases in memory, after all have been taken: one of no length must not be taken twice.
 func (rx *receiver) settle() {
-	rx.l.taken = true
+	rx.l.taken, rx.l.dry = true, len(rx.picked) == 0
 	for _, g := range rx.served {
 		delete(rx.l.first, g) // it gets another turn
 	}

@@ -107,15 +107,15 @@ func (l *lane) unwatch(w *watcher) {
 // notify tells the watchers of a locked lane that it is worth a look, if it is: because something has become receivable,
 // or because a receive took what was, and what is left comes earlier than the watcher knows.
 func (l *lane) notify(s *Store) {
-	stirred, taken := l.stirred, l.taken
-	l.stirred, l.taken = false, false
+	stirred, taken, dry := l.stirred, l.taken, l.dry
+	l.stirred, l.taken, l.dry = false, false, false
 	if len(l.watchers) == 0 || !stirred && !taken {
 		return
 	}
 	next := int64(never)
 	if !stirred {
 		ready, due, err := (&tx{s: s}).look(l)
-		if ready && err == nil {
+		if ready && err == nil && !dry {
 			return // the watcher was told of it, and no receive has found it empty
 		}
 		stirred, next = err != nil, due
@@ -236,6 +236,11 @@ func (t *tx) look(l *lane) (ready bool, next int64, err error) {
 		next = l.active[0].deadline
 	}
 	ready = len(l.returned) > 0 || len(l.first) > 0
+	for g := range l.first { // by the last receive's delay it may have to wait, as what is in line
+		if at := addMillis(g.members[0].sent, l.state.delay); at > l.state.clock {
+			next = min(next, at)
+		}
+	}
 	for g := range l.park {
 		if ready {
 			break

@@ -121,7 +121,7 @@ func concurrencyRules() []rule {
 			var senders sync.WaitGroup
 			for range 4 {
 				senders.Go(func() {
-					for range 10_000 {
+					for range 300 {
 						if _, err := e.appendErr(entry(std, "", "a")); err != nil {
 							if !errors.Is(err, queue.ErrDropped) {
 								e.Errorf("append: %v, want ErrDropped", err)

@@ -47,6 +47,9 @@ type Options struct {
 	DebugListen string
 	// Prune deletes queues that left the file although they have messages.
 	Prune bool
+	// MinFree is how many bytes of disk must be free for the store to take something new, 0 for any; nil is the default of
+	// 256 MiB.
+	MinFree *int64
 	// Dev, when set, makes it the router of a developer: see Dev.
 	Dev *Dev
 	// Version goes into the User-Agent of deliveries.
@@ -92,6 +95,9 @@ type router struct {
 // Run builds the router and runs it until ctx ends; then it shuts down in stages and returns nil. ready, when not nil, is
 // called with the address once requests are answered.
 func Run(ctx context.Context, opts Options, ready func(address string)) (err error) {
+	if opts.Dev != nil {
+		defer opts.Dev.start()()
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", opts.Listen)
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
@@ -130,6 +136,11 @@ func (r *router) openStore() error {
 			}
 			e.Str("component", "store").Msg(msg)
 		},
+	}
+	if r.opts.MinFree != nil {
+		if opts.MinFreeBytes = *r.opts.MinFree; opts.MinFreeBytes == 0 {
+			opts.MinFreeBytes = -1
+		}
 	}
 	dir := r.opts.Data
 	switch {
@@ -188,9 +199,11 @@ func (r *router) build(ctx context.Context) error {
 	r.metrics = httpapi.NewMetrics()
 	r.broker = queue.NewBroker(r.store, r.definitions, clock)
 	r.metrics.WatchQueues(r.broker)
+	r.metrics.WatchStore(r.space)
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.transfers = queue.NewTransfers(r.broker, r.definitions, r.rules.Mappers())
+	r.transfers.Ended = r.transferred
 	r.dispatcher, err = dispatch.New(r.broker, r.definitions, dispatch.Config{
 		Attempts:      attemptsLog,
 		Client:        endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)},
@@ -203,6 +216,7 @@ func (r *router) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.metrics.WatchEndpoints(r.dispatcher)
 	// Once before the file is applied: what a crash left between a change of a rule and its reconciling is settled before
 	// the rule may change again, so that no pause comes and goes unseen.
 	if err := r.rules.Reconcile(ctx); err != nil {
@@ -220,7 +234,7 @@ func (r *router) build(ctx context.Context) error {
 	r.sweeper.Removed = func(_ queue.ID, e queue.Expired) { r.metrics.Expired(e.Messages) }
 	teller := story.New(r.broker, r.definitions, r.rules, r.dispatcher, attemptsLog)
 	api := native.New(native.Services{
-		Broker: r.broker, Rules: r.rules, Topics: r.topics, Story: teller, Functions: r.dispatcher,
+		Broker: r.broker, Rules: r.rules, Topics: r.topics, Story: teller, Functions: r.dispatcher, Transfers: r.transfers,
 	}, account, region, r.log.With().Str("component", "http").Logger())
 	hooks := ingest.New(r.loaded.webhook, &hookPublisher{r: r, account: account, region: region}, ingest.Config{
 		WriteError: hookErrors(api), Observe: r.metrics.Hook,
@@ -257,6 +271,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("retiring", r.retirements.Run)
 	part("file", r.loaded.watch)
 	part("debug", r.serveProfiles)
+	part("space", r.watchSpace)
 	part("store", func(ctx context.Context) error {
 		select {
 		case err := <-r.fault:

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/dispatch"
@@ -19,20 +18,12 @@ import (
 var exampleYAML []byte
 
 // Dev is what makes a router one for developers: functions to try things out with, and a line for each thing that happens.
-type Dev struct {
-	mu  sync.Mutex // held while a line is written, so that lines stay whole
-	out io.Writer
-}
+type Dev struct{ *printer }
 
-// NewDev returns a Dev that prints to out.
-func NewDev(out io.Writer) *Dev { return &Dev{out: out} }
+// NewDev returns a Dev that prints to out. What it prints is written while Run runs.
+func NewDev(out io.Writer) *Dev { return &Dev{newPrinter(out)} }
 
-func (d *Dev) printf(format string, args ...any) {
-	line := fmt.Sprintf(format, args...)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	_, _ = io.WriteString(d.out, line+"\n") // a closed terminal is no reason to stop
-}
+func (d *Dev) printf(format string, args ...any) { d.print(fmt.Sprintf(format, args...)) }
 
 // devURL is the variable that tells a file where the developer's functions are.
 const devURL = "ROUTER_DEV_URL"

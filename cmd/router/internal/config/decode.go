@@ -286,7 +286,7 @@ func (d *decoder) decodeNumber(at place, n *yaml.Node, v reflect.Value) {
 		var err error
 		switch {
 		case size && !strings.HasPrefix(s, "-"):
-			if i, err = parseSize(s); err != nil {
+			if i, err = ParseSize(s); err != nil {
 				bad(err.Error())
 				return
 			}

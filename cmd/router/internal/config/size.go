@@ -9,8 +9,8 @@ import (
 
 var errSize = errors.New("must be a size: a whole number of bytes, or one with a unit such as 256KiB, 10MiB or 1GiB")
 
-// parseSize reads a number of bytes, or a whole number with B, KiB, MiB, GiB or TiB behind it.
-func parseSize(s string) (int64, error) {
+// ParseSize reads a number of bytes, or a whole number with B, KiB, MiB, GiB or TiB behind it.
+func ParseSize(s string) (int64, error) {
 	digits := 0
 	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
 		digits++
