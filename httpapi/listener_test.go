@@ -127,7 +127,7 @@ func TestSlowHeader(t *testing.T) {
 				if _, err := c.Write([]byte{byte(b)}); err != nil {
 					return
 				}
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 			}
 		}()
 		if took, got := untilClosed(c); took != httpapi.ReadHeaderTimeout {
@@ -166,7 +166,7 @@ func TestIdleConnection(t *testing.T) {
 		s := serve(t)
 		c := s.l.dial(t)
 		_, _, r := send(t, c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-		time.Sleep(httpapi.IdleTimeout - time.Second)
+		<-time.After(httpapi.IdleTimeout - time.Second)
 		go func() { _, _ = io.WriteString(c, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n") }()
 		if resp, body := answerFrom(t, r); resp.StatusCode != 200 || body != "ready\n" {
 			t.Errorf("a kept connection answered %d %q", resp.StatusCode, body)
@@ -191,7 +191,7 @@ func TestLongPoll(t *testing.T) {
 		}
 		// The connection goes on, and a poll on it ends when there is a message.
 		go func() {
-			time.Sleep(7 * time.Second)
+			<-time.After(7 * time.Second)
 			if _, err := s.broker.Send(context.Background(), named("orders"), []queue.Send{{Body: []byte("x")}}); err != nil {
 				t.Error(err)
 			}
@@ -294,7 +294,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		if _, err := io.WriteString(c, post("/v1/queues/orders/messages/receive", "")); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(httpapi.WriteTimeout + time.Second)
+		<-time.After(httpapi.WriteTimeout + time.Second)
 		if took, got := untilClosed(c); took != 0 || len(got) > 1<<20 {
 			t.Errorf("after the write timeout the connection was open for %v and gave %d bytes", took, len(got))
 		}

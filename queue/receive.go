@@ -17,7 +17,11 @@ type Receive struct {
 	Visibility *time.Duration
 }
 
-// Receive leases messages. It returns as soon as there is at least one, with as many as there are up to Max; with none,
+// maxReceiveBytes bounds the bodies of what one receive returns, in bytes, as an answer is in memory as a whole.
+const maxReceiveBytes = 8 << 20
+
+// Receive leases messages. It returns as soon as there is at least one, with as many as there are up to Max, or until their
+// bodies come to 8 MiB; with none,
 // and no error, when the wait is over. Messages that were received too often are moved to the dead-letter queue on the
 // way. Errors: [ErrNotFound], [*InvalidError], [ErrOverLimit] (only when it did not wait), the context's.
 func (b *Broker) Receive(ctx context.Context, name Name, r Receive) ([]Message, error) {
@@ -45,7 +49,7 @@ func (b *Broker) Receive(ctx context.Context, name Name, r Receive) ([]Message, 
 func (q *Queue) receiveRequest(r *Receive) (ReceiveRequest, time.Duration, *InvalidError) {
 	def := &q.Definition
 	req := ReceiveRequest{
-		Queue: q.ID, Kind: def.Kind(), Max: r.Max,
+		Queue: q.ID, Kind: def.Kind(), Max: r.Max, MaxBytes: maxReceiveBytes,
 		Visibility:  def.visibility(),
 		MaxInFlight: def.maxInFlight(),
 		Retention:   def.retention(),

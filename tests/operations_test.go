@@ -1,0 +1,30 @@
+package tests
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/signalbox-mq/signalbox/tests/harness"
+)
+
+// TestFullFromTheStart starts a router that demands more space than any disk has: it runs, says so once, tells it in its
+// metrics,
+// and takes nothing new.
+func TestFullFromTheStart(t *testing.T) {
+	t.Parallel()
+	r := harness.Start(t, harness.Options{Env: []string{"ROUTER_MIN_FREE=1000000TiB"}})
+	r.Stderr.WaitFor(t, "the store is full")
+	answer := r.Do(http.MethodPost, "/v1/events", nil, `{"source":"s","type":"t"}`)
+	if answer.Status != http.StatusServiceUnavailable || !strings.Contains(answer.String(), "store_full") {
+		t.Errorf("a publish was answered %s", answer)
+	}
+	if metrics := r.Do(http.MethodGet, "/metrics", nil, ""); !strings.Contains(metrics.String(), "\nrouter_store_full 1") ||
+		!strings.Contains(metrics.String(), "\nrouter_store_free_bytes ") || !strings.Contains(metrics.String(), "\nrouter_endpoint_disabled{") {
+		t.Errorf("the metrics are %s", metrics)
+	}
+	r.Stop()
+	if n := strings.Count(r.Stderr.String(), "the store is full"); n != 1 {
+		t.Errorf("that it is full was logged %d times", n)
+	}
+}
