@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -31,7 +33,7 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:4566", "`address` to answer HTTP on; port 0 takes a free one")
 	flags.StringVar(&f.data, "data", "./data", "`directory` of the embedded store")
 	flags.StringVar(&f.store, "store", "pebble", "pebble, or memory to keep nothing")
-	flags.StringVar(&f.publicURL, "public-url", "", "`URL` by which clients reach the router, if not by --listen")
+	flags.StringVar(&f.publicURL, "public-url", "", "`URL` by which clients reach the router, if not by --listen; dev puts it into ROUTER_DEV_URL")
 	flags.StringVar(&f.logLevel, "log-level", "info", "trace, debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "", "json or console; the default is console on a terminal")
 	flags.StringVar(&f.debugListen, "debug-listen", "", "`address` to serve Go profiles on, under /debug/pprof/; keep it private")
@@ -75,6 +77,34 @@ func (f *runFlags) logger(w *os.File, level string) (zerolog.Logger, error) {
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// noArguments refuses arguments, of which the commonest is a file without --config.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return &exitError{code: exitUsage, err: fmt.Errorf("%[1]s takes no arguments; to run a file: %[1]s --config %[2]s", cmd.CommandPath(), args[0])}
+}
+
+// validate checks what can be checked before anything is opened.
+func (f *runFlags) validate() error {
+	usage := func(format string, args ...any) error {
+		return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
+	}
+	switch {
+	case strings.HasPrefix(f.store, "redis"):
+		return usage("--store: redis is not supported by this release; use pebble or memory")
+	case f.store != "pebble" && f.store != "memory":
+		return usage("--store: %q is not a store; use pebble or memory", f.store)
+	}
+	if _, _, err := net.SplitHostPort(f.listen); err != nil {
+		return usage("--listen: %q must be HOST:PORT, such as 127.0.0.1:4566", f.listen)
+	}
+	if u, err := url.Parse(f.publicURL); f.publicURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return usage("--public-url: %q must begin with http:// or https://", f.publicURL)
+	}
+	return nil
 }
 
 func (f *runFlags) options(log zerolog.Logger) app.Options {

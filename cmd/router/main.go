@@ -57,6 +57,7 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "router",
 		Short:         "Queues, topics, event buses and function calls on your own machine",
+		Long:          "Queues, topics, event buses and function calls on your own machine. Start with: router dev",
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,

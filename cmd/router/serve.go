@@ -13,10 +13,13 @@ func serveCommand() *cobra.Command {
 		Short: "Run the router",
 		Long: `Run the router. Without --config it starts with no definitions of a file; what the APIs made is there again.
 Every flag has a twin in the environment: --public-url is ROUTER_PUBLIC_URL.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fromEnvironment(cmd.Flags()); err != nil {
 				return &exitError{code: exitUsage, err: err}
+			}
+			if err := f.validate(); err != nil {
+				return err
 			}
 			log, err := f.logger(os.Stderr, f.logLevel)
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -75,6 +76,9 @@ type Operation func(r *http.Request) (any, error)
 // created is an answer with status 201.
 type created struct{ answer any }
 
+// plainText is an answer for people.
+type plainText struct{ write func(io.Writer) error }
+
 // Handle makes an operation a handler.
 func (a *API) Handle(op Operation) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -86,6 +90,14 @@ func (a *API) Handle(op Operation) http.Handler {
 				return
 			}
 			w.WriteHeader(http.StatusNoContent)
+		case plainText:
+			if err != nil {
+				a.WriteError(w, r, err)
+				return
+			}
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			_ = answer.write(w) // nobody is left to tell if the client is gone
 		case created:
 			writeJSON(w, http.StatusCreated, answer.answer)
 		default:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/rules"
@@ -40,9 +41,13 @@ func (a *API) PublishEvents(r *http.Request) (any, error) {
 	return publishedEvents{Events: published}, nil
 }
 
-// Event is GET /v1/events/{id}: what became of an event.
+// Event is GET /v1/events/{id}: what became of an event, as JSON, or as text for people if that is what Accept begins with.
 func (a *API) Event(r *http.Request) (any, error) {
-	return a.Story.Event(r.Context(), a.account, a.region, pathVariable(r, "id"))
+	told, err := a.Story.Event(r.Context(), a.account, a.region, pathVariable(r, "id"))
+	if err == nil && strings.HasPrefix(r.Header.Get("Accept"), "text/plain") {
+		return plainText{told.Text}, nil
+	}
+	return told, err
 }
 
 // Delivery is GET /v1/deliveries/{id}: one delivery that is still in a queue, by its webhook-id.

@@ -24,8 +24,10 @@ import (
 type loaded struct {
 	*router
 	webhooks atomic.Pointer[map[string]ingest.Source]
-	egress   endpoint.Allow  // as the router started with it
-	kept     map[uint64]bool // of whom has been told that they are kept; for apply alone
+	egress   endpoint.Allow // as the router started with it
+	// For apply and reload alone: of whom has been told that they are kept, and whether the last file was refused.
+	kept    map[uint64]bool
+	refused bool
 }
 
 // owner is the name under which the file's definitions are in the catalog.
@@ -98,14 +100,16 @@ func (l *loaded) apply(ctx context.Context, file *config.Config) error {
 	}
 	sources := file.Webhooks
 	l.webhooks.Store(&sources)
+	kept := map[uint64]bool{}
 	for _, record := range result.Kept {
+		kept[record.ID] = true
 		if l.kept[record.ID] {
 			continue // said already
 		}
-		l.kept[record.ID] = true
 		l.log.Warn().Str(record.Table, record.Name.Name).
 			Msg("not declared any more, but kept because it has messages; start with --prune to delete it")
 	}
+	l.kept = kept
 	if err := l.rules.Reconcile(ctx); err != nil {
 		return err
 	}
@@ -209,8 +213,16 @@ func (l *loaded) reload(ctx context.Context) bool {
 		err = l.apply(ctx, file)
 	}
 	if err == nil || ctx.Err() != nil {
+		if l.refused && err == nil {
+			l.refused = false
+			l.log.Info().Str("file", l.opts.Config).Msg("configuration is in order again")
+			if l.opts.Dev != nil {
+				l.opts.Dev.mended()
+			}
+		}
 		return true
 	}
+	l.refused = true
 	if l.opts.Dev != nil {
 		l.opts.Dev.broken(err)
 	} else {

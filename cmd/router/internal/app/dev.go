@@ -135,6 +135,8 @@ func (d *Dev) broken(err error) {
 	d.printf("%s The file has mistakes; the running configuration stays in force:\n%s", clock(), indent(err.Error()))
 }
 
+func (d *Dev) mended() { d.printf("%s The file is in order again", clock()) }
+
 func (d *Dev) reloaded(created, updated, deleted int) {
 	d.printf("%s The file is in force: %d definitions created, %d updated, %d deleted", clock(), created, updated, deleted)
 }
