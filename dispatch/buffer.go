@@ -41,7 +41,7 @@ func (d *Dispatcher) fillLocked(ctx context.Context, l *lane) {
 		chain := l.nextLocked()
 		d.takeLocked(l, 1)
 		s := l.spec
-		d.work.Go(func() { d.runChain(ctx, l, s, chain) })
+		d.work.start(func() { d.runChain(ctx, l, s, chain) })
 	}
 }
 

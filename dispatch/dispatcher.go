@@ -42,7 +42,7 @@ type Dispatcher struct {
 	stopping       bool
 	started        bool
 
-	work sync.WaitGroup // receives and attempts
+	work *workers // receives and attempts
 }
 
 type laneName struct {
@@ -62,6 +62,7 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, cfg Config) (*Dispa
 		states:    catalog.NewTable[EndpointState](definitions, StateTable),
 		client:    endpoint.NewClient(cfg.Client),
 		kicked:    make(chan struct{}, 1),
+		work:      newWorkers(),
 		failed:    make(chan error, 1),
 		lanes:     map[queue.ID]*lane{}, named: map[laneName]*lane{}, retired: map[queue.ID]*lane{},
 	}
@@ -114,7 +115,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	} else {
 		cut()
 	}
-	d.work.Wait()
+	d.work.finish()
 	if err != nil {
 		abandon()
 	} else {
@@ -335,7 +336,7 @@ func (d *Dispatcher) shareLocked(l *lane) int {
 func (d *Dispatcher) startLocked(attempts context.Context, l *lane, n, ahead int) {
 	l.receiving, l.again = true, false
 	d.takeLocked(l, n)
-	d.work.Go(func() { d.receive(attempts, l, l.spec, n, ahead) })
+	d.work.start(func() { d.receive(attempts, l, l.spec, n, ahead) })
 }
 
 // takeLocked takes slots for a lane.

@@ -88,7 +88,7 @@ func (d *Dispatcher) receive(ctx context.Context, l *lane, s *spec, n, ahead int
 		case i == len(chains)-1:
 			d.runChain(ctx, l, s, chain)
 		default:
-			d.work.Go(func() { d.runChain(ctx, l, s, chain) })
+			d.work.start(func() { d.runChain(ctx, l, s, chain) })
 		}
 	}
 }
