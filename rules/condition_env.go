@@ -142,7 +142,7 @@ func scalar(raw []byte) (any, bool) {
 	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
 		return nil, false
 	}
-	if bytes.IndexAny(raw, ".eE") < 0 {
+	if !bytes.ContainsAny(raw, ".eE") {
 		if i, err := strconv.ParseInt(string(raw), 10, strconv.IntSize); err == nil {
 			return int(i), true
 		}

@@ -328,18 +328,15 @@ func TestConditionIsBounded(t *testing.T) {
 			t.Logf("refused: %.80s: %v", source, err)
 			continue
 		}
-		// The best of three: the limit is on the work, and the machine may be busy with other tests,
-		// hence twice the 100 ms that no condition should ever take.
+		// The best of three. No condition should take more than 100 ms, which is logged; the limit is only for what would
+		// take for ever, as the machine may be busy with other tests.
 		best := time.Hour
 		for range 3 {
 			start := time.Now()
 			_, err = c.Eval(env)
 			best = min(best, time.Since(start))
 		}
-		limit := 200 * time.Millisecond
-		if raceEnabled {
-			limit *= 10
-		}
+		const limit = 10 * time.Second
 		if best > limit {
 			t.Errorf("%.90s took %v (%v)", source, best, err)
 		}

@@ -133,7 +133,7 @@ func TestInFlight(t *testing.T) {
 		e.rule("all", to(rules.Target{Function: "f"}))
 		e.publish(eventID, `{}`)
 		d := e.only(eventID)
-		if d.Status != story.InFlight || !d.Next.At.After(e.broker.Now()) || d.Attempts != nil && len(d.Attempts) > 0 {
+		if d.Status != story.InFlight || !d.Next.At.After(e.broker.Now()) || len(d.Attempts) > 0 {
 			t.Errorf("%+v %+v", d, d.Next)
 		}
 		close(release)

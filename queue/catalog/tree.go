@@ -209,7 +209,7 @@ func (t tree) remove(name *Name, ed *edit) tree {
 		return t
 	}
 	root := t.root.remove(name, ed)
-	for root.kids != nil && len(root.kids) == 1 {
+	for len(root.kids) == 1 {
 		root = root.kids[0]
 	}
 	if root.size() == 0 {

@@ -103,7 +103,7 @@ func (r *referee) read(o op) error {
 		r.lastRead[id] = m.stored.Sequence
 	}
 	if res.More != more {
-		return fmt.Errorf("More is %v with %d messages, want %v", res.More, len(res.Messages), more)
+		return fmt.Errorf("the scan has More %v with %d messages, want %v", res.More, len(res.Messages), more)
 	}
 	return diff("log from the reader's position", res.Messages, want)
 }

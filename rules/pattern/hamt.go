@@ -1,9 +1,6 @@
 package pattern
 
-import (
-	"iter"
-	"math/bits"
-)
+import "math/bits"
 
 // hamt is a persistent map from 64-bit hashes: changing it copies one path of nodes (a few hundred bytes) and leaves every
 // other snapshot as it was. Nodes made by the given owner are changed in place, which makes building a large map cheap.
@@ -123,11 +120,7 @@ func (h *hamt[V]) writable(o *owner) *hamt[V] {
 	return &c
 }
 
-// all walks the values in the order of their hashes' low bits.
-func (h *hamt[V]) all() iter.Seq2[uint64, V] {
-	return func(yield func(uint64, V) bool) { h.walk(yield) }
-}
-
+// walk yields the values in the order of their hashes' low bits until yield returns false, which it returns then.
 func (h *hamt[V]) walk(yield func(uint64, V) bool) bool {
 	if h == nil {
 		return true

@@ -61,8 +61,6 @@ type want struct {
 	folder int
 	amount int
 	status string
-	key    string
-	sku    string
 	qty    int
 }
 
