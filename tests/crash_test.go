@@ -35,7 +35,7 @@ func TestKill(t *testing.T) {
 	sink := harness.NewCollector(t)
 	r := harness.Start(t, harness.Options{Config: `
 queues:
-  work: {visibility_timeout: 2s}
+  parcels: {visibility_timeout: 2s}
   groups.fifo: {fifo: true, visibility_timeout: 2s}
   audit: {visibility_timeout: 2s}
 functions:
@@ -128,7 +128,7 @@ func (w *workers) do(method, path, body string) (answer *harness.Answer, ok bool
 func (w *workers) send(worker int) {
 	for n := 0; ; n++ {
 		body := fmt.Sprintf("send-%d-%d-%d", w.round, worker, n)
-		if _, ok := w.do(http.MethodPost, "/v1/queues/work/messages", fmt.Sprintf(`{"body": %q}`, body)); !ok {
+		if _, ok := w.do(http.MethodPost, "/v1/queues/parcels/messages", fmt.Sprintf(`{"body": %q}`, body)); !ok {
 			return
 		}
 		w.book.sent(body)
@@ -168,7 +168,7 @@ func (w *workers) sendGroup(worker int) {
 func (w *workers) receive() {
 	for {
 		started := time.Now()
-		answer, ok := w.do(http.MethodPost, "/v1/queues/work/messages/receive?max=5&wait=1s", "")
+		answer, ok := w.do(http.MethodPost, "/v1/queues/parcels/messages/receive?max=5&wait=1s", "")
 		if !ok {
 			return
 		}
@@ -179,7 +179,7 @@ func (w *workers) receive() {
 				continue
 			}
 			w.book.deleting(m.Body)
-			answer, ok := w.do(http.MethodDelete, "/v1/queues/work/messages/"+m.Receipt, "")
+			answer, ok := w.do(http.MethodDelete, "/v1/queues/parcels/messages/"+m.Receipt, "")
 			if !ok {
 				return
 			}
@@ -236,7 +236,7 @@ func settleUp(t *testing.T, r *harness.Router, book *ledger, sink *harness.Colle
 			return s == harness.QueueStats{}, fmt.Sprintf("%+v", s)
 		})
 	}
-	empty("work", func(m harness.Message, started time.Time) { book.received(m.Body, started); book.deleted(m.Body) })
+	empty("parcels", func(m harness.Message, started time.Time) { book.received(m.Body, started); book.deleted(m.Body) })
 	empty("groups.fifo", func(m harness.Message, _ time.Time) {
 		book.numberReceived(m.Group, m.Body)
 		book.numberDeleting(m.Group, m.Body)
