@@ -2,8 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
@@ -62,7 +60,7 @@ func (d *Dispatcher) giveUp(ctx context.Context, o *outcome, a *Attempt, dv *del
 	if name == "" {
 		name = dv.spec.endpoint.DeadLetter
 	}
-	q, err := d.deadLetterQueue(ctx, dv.about.Account, dv.about.Region, name)
+	q, err := d.broker.DeadLetterQueue(ctx, dv.about.Account, dv.about.Region, name)
 	if err != nil {
 		return err
 	}
@@ -94,20 +92,4 @@ func (d *Dispatcher) giveUp(ctx context.Context, o *outcome, a *Attempt, dv *del
 	o.fallback = catalog.Name{Account: dv.about.Account, Region: dv.about.Region}
 	a.DeadLetter = q.Name.Name
 	return nil
-}
-
-// deadLetterQueue returns the queue of that name, or the built-in one if it is empty or has gone.
-func (d *Dispatcher) deadLetterQueue(ctx context.Context, account, region, name string) (queue.Queue, error) {
-	if name != "" {
-		q, err := d.broker.Lookup(catalog.Name{Account: account, Region: region, Name: name})
-		if err == nil || !errors.Is(err, queue.ErrNotFound) {
-			return q, err
-		}
-	}
-	// Not to be broken off half way: the definition outlives this delivery.
-	q, err := d.broker.EnsureDeadLetters(context.WithoutCancel(ctx), account, region)
-	if err != nil {
-		return q, fmt.Errorf("making the dead-letter queue: %w", err)
-	}
-	return q, nil
 }

@@ -95,10 +95,7 @@ func (q *Queue) parseReceipt(text string) (Receipt, error) {
 func (b *Broker) deadLetter(ctx context.Context, q *Queue, messages []Message) (moved int, err error) {
 	// The moves are ours to finish, whatever becomes of the caller that happened upon them.
 	ctx = context.WithoutCancel(ctx)
-	dlq, err := b.Lookup(Name{Account: q.Name.Account, Region: q.Name.Region, Name: q.Definition.DeadLetter.Queue})
-	if errors.Is(err, ErrNotFound) {
-		dlq, err = b.EnsureDeadLetters(ctx, q.Name.Account, q.Name.Region)
-	}
+	dlq, err := b.DeadLetterQueue(ctx, q.Name.Account, q.Name.Region, q.Definition.DeadLetter.Queue)
 	if err != nil {
 		return 0, fmt.Errorf("dead-lettering from %s: %w", q.Name.Name, err)
 	}
@@ -125,6 +122,19 @@ func (b *Broker) deadLetter(ctx context.Context, q *Queue, messages []Message) (
 		}
 	}
 	return moved, nil
+}
+
+// DeadLetterQueue returns the dead-letter queue of that name, or the built-in one if the name is empty or that queue has
+// gone.
+func (b *Broker) DeadLetterQueue(ctx context.Context, account, region, name string) (Queue, error) {
+	if name != "" {
+		q, err := b.Lookup(Name{Account: account, Region: region, Name: name})
+		if !errors.Is(err, ErrNotFound) {
+			return q, err
+		}
+	}
+	// Not the caller's context alone: the definition outlives the request.
+	return b.EnsureDeadLetters(context.WithoutCancel(ctx), account, region)
 }
 
 // EnsureDeadLetters returns the built-in dead-letter queue of an account and region, which is made when first needed.

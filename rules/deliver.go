@@ -172,11 +172,7 @@ func (o *outgoing) endpointEntry(id uuid.UUID, r *compiledRule, t *compiledTarge
 func (o *outgoing) deadLetter(
 	ctx context.Context, r *compiledRule, t *compiledTarget, id uuid.UUID, d Delivery, body []byte, failure *undeliverableError,
 ) (Delivery, error) {
-	name := t.deadLetter
-	if name == "" {
-		name = queue.BuiltinDeadLetters
-	}
-	q, err := o.engine.deadLetterQueue(ctx, o.bus, name)
+	q, err := o.engine.broker.DeadLetterQueue(ctx, o.bus.Account, o.bus.Region, t.deadLetter)
 	if err != nil {
 		return d, err
 	}

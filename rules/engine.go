@@ -98,15 +98,6 @@ func (e *Engine) EndpointID(kind string, name catalog.Name) (uint64, bool) {
 // topicTable is topic.Table, which this package may not import.
 const topicTable = "topics"
 
-// deadLetterQueue returns a dead-letter queue of the bus's account and region, or the built-in one if that has gone.
-func (e *Engine) deadLetterQueue(ctx context.Context, bus catalog.Name, name string) (queue.Queue, error) {
-	q, err := e.broker.Lookup(catalog.Name{Account: bus.Account, Region: bus.Region, Name: name})
-	if errors.Is(err, queue.ErrNotFound) {
-		return e.broker.EnsureDeadLetters(ctx, bus.Account, bus.Region)
-	}
-	return q, err
-}
-
 // LogOf returns the log that holds a bus's retained events, or an error wrapping [ErrBusNotFound].
 func (e *Engine) LogOf(name catalog.Name) (queue.ID, error) {
 	entry, err := e.buses.Get(name)

@@ -116,7 +116,7 @@ func (o *outgoing) functionEntry(s *subscription, id queue.MessageID) (queue.Ent
 // deadLetter makes the dead letter of what can not be delivered: what the subscription would have got, with the reason in
 // attributes.
 func (o *outgoing) deadLetter(ctx context.Context, s *subscription, id queue.MessageID, failure *undeliverableError) (queue.Entry, error) {
-	q, err := o.topics.deadLetterQueue(ctx, o.topic.name, s.deadLetter)
+	q, err := o.topics.broker.DeadLetterQueue(ctx, o.topic.name.Account, o.topic.name.Region, s.deadLetter)
 	if err != nil {
 		return queue.Entry{}, err
 	}

@@ -1,7 +1,6 @@
 package topic
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -52,17 +51,4 @@ func (t *Topics) topic(name catalog.Name) (*topicState, error) {
 func (t *Topics) function(name catalog.Name) (queue.ID, bool) {
 	record, ok := t.definitions.Get(endpoint.FunctionTable, name)
 	return queue.IDFor(record.ID, queue.Deliveries), ok
-}
-
-// deadLetterQueue returns a dead-letter queue of the topic's account and region: the built-in one if name is empty or that
-// queue has gone.
-func (t *Topics) deadLetterQueue(ctx context.Context, topic catalog.Name, name string) (queue.Queue, error) {
-	if name != "" {
-		q, err := t.broker.Lookup(catalog.Name{Account: topic.Account, Region: topic.Region, Name: name})
-		if !errors.Is(err, queue.ErrNotFound) {
-			return q, err
-		}
-	}
-	// Not the caller's context: the definition outlives the request.
-	return t.broker.EnsureDeadLetters(context.WithoutCancel(ctx), topic.Account, topic.Region)
 }
