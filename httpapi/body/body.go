@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+	"time"
 )
 
 // What a body can fail with.
@@ -21,6 +22,21 @@ var (
 	// ErrBroken says that the body broke off or is not framed as HTTP has it.
 	ErrBroken = errors.New("the body could not be read to its end")
 )
+
+const (
+	lingerBytes = 4 << 20
+	lingerTime  = time.Second
+)
+
+// Linger sends what has been answered and then throws away some of the body that is still on its way. A connection that is
+// closed under a client that writes is reset, and many clients never come to read the answer then.
+func Linger(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, lingerBytes) // the answer is sent; nothing depends on the rest
+}
 
 // CloseConnection reports whether an error of Read, wrapped or not, leaves a connection on which the rest of the body is
 // not worth waiting for.

@@ -195,7 +195,7 @@ func (s *Source) DedupToken(id string) string {
 }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, source string, err error) {
-	outcome := "error"
+	outcome, rest := "error", false
 	if p, ok := ProblemOf(err); ok {
 		outcome = p.Code
 		if p.Status == http.StatusUnauthorized {
@@ -205,10 +205,13 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, source string, er
 		if errors.Is(err, body.ErrOverloaded) {
 			w.Header().Set("Retry-After", "1")
 		}
-		if errors.Is(err, ErrTooLarge) || body.CloseConnection(err) {
+		if rest = errors.Is(err, ErrTooLarge) || body.CloseConnection(err); rest {
 			w.Header().Set("Connection", "close") // the rest of the body is not worth waiting for
 		}
 	}
 	h.config.Observe(source, outcome)
 	h.config.WriteError(w, r, err)
+	if rest && !errors.Is(err, body.ErrSlow) { // who has stopped sending is not in the midst of it
+		body.Linger(w, r)
+	}
 }

@@ -153,8 +153,12 @@ func (a *API) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if retryAfter != "" {
 		h.Set("Retry-After", retryAfter)
 	}
-	if errors.Is(err, errTooLarge) || body.CloseConnection(err) {
+	rest := errors.Is(err, errTooLarge) || body.CloseConnection(err)
+	if rest {
 		h.Set("Connection", "close") // the rest of the body is not worth waiting for
 	}
 	problem.Write(w, p)
+	if rest && !errors.Is(err, body.ErrSlow) { // who has stopped sending is not in the midst of it
+		body.Linger(w, r)
+	}
 }
