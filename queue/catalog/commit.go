@@ -134,6 +134,7 @@ func disjoint(sets []*pending) (now, later []*pending) {
 func (c *Catalog) commit(ctx context.Context, batch []*pending) ([]*pending, error) {
 	// On a shared backend this node may know less than was acknowledged elsewhere, so it looks again before it refuses.
 	fresh := c.shared == nil
+	now := time.UnixMilli(time.Now().UnixMilli()).UTC()
 	for range commitAttempts {
 		base := c.snap.Load()
 		revision, lastID := base.revision+1, c.lastID
@@ -142,7 +143,7 @@ func (c *Catalog) commit(ctx context.Context, batch []*pending) ([]*pending, err
 		var planned [][]*entry
 		var changes []*entry
 		for _, p := range batch {
-			entries, last, err := p.set.plan(base, revision, lastID)
+			entries, last, err := p.set.plan(base, revision, lastID, now)
 			if err != nil {
 				refused, reasons = append(refused, p), append(reasons, err)
 				continue

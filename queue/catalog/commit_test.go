@@ -400,7 +400,7 @@ func TestHistory(t *testing.T) {
 				if want == nil {
 					want = err
 				}
-				rec := &catalog.Record{Owner: set.Owner, Value: ch.Value, ID: old.ID, Created: old.Created}
+				rec := &catalog.Record{Owner: set.Owner, Value: ch.Value, ID: old.ID, Created: old.Created, CreatedAt: old.CreatedAt}
 				if ch.Value == nil {
 					rec = nil
 				}
@@ -431,8 +431,9 @@ func TestHistory(t *testing.T) {
 							t.Fatalf("created %+v at %d, IDs so far %v", r, applied.Revision, ids)
 						}
 						ids[r.ID] = true
-						rec.ID, rec.Created = r.ID, r.Created
+						rec.ID, rec.Created, rec.CreatedAt = r.ID, r.Created, r.CreatedAt
 					}
+					rec.ModifiedAt = r.ModifiedAt
 					rec.Table, rec.Name, rec.Revision = "queues", r.Name, applied.Revision
 					model[r.Name.Name] = *rec
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Name names a definition: an account, a region and a name within them. Accounts and regions are separate name spaces.
@@ -36,6 +37,10 @@ type Record struct {
 	ID uint64
 	// Created and Revision are the revisions of the set of changes that created the record and that last changed it.
 	Created, Revision uint64
+	// CreatedAt is when that first set was applied, and ModifiedAt when the Value was last given or changed, by the wall clock,
+	// in whole milliseconds and UTC. They are for people: nothing is decided by them. Zero if a release applied it that did
+	// not write them down.
+	CreatedAt, ModifiedAt time.Time
 	// Owner is empty for what an API made, and names the declaring file ("file:orders.yaml") otherwise.
 	Owner string
 	// Value is the definition as JSON.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Set is a set of changes that happens as a whole, at one revision, or not at all.
@@ -107,8 +108,8 @@ func (set *Set) check() error {
 	return nil
 }
 
-// plan returns the records that the set makes of a snapshot, and the last ID it gave.
-func (set *Set) plan(s *Snapshot, revision, lastID uint64) ([]*entry, uint64, error) {
+// plan returns the records that the set makes of a snapshot at a time, and the last ID it gave.
+func (set *Set) plan(s *Snapshot, revision, lastID uint64, now time.Time) ([]*entry, uint64, error) {
 	for _, q := range set.Requires {
 		if err := q.test(s); err != nil {
 			return nil, 0, err
@@ -130,10 +131,14 @@ func (set *Set) plan(s *Snapshot, revision, lastID uint64) ([]*entry, uint64, er
 			rec.Owner = *ch.owner
 		}
 		if old != nil {
-			rec.Name, rec.ID, rec.Created = old.rec.Name, old.rec.ID, old.rec.Created
+			rec.Name, rec.ID, rec.Created, rec.CreatedAt = old.rec.Name, old.rec.ID, old.rec.Created, old.rec.CreatedAt
 		} else {
 			lastID++
-			rec.ID, rec.Created = lastID, revision
+			rec.ID, rec.Created, rec.CreatedAt = lastID, revision, now
+		}
+		rec.ModifiedAt = now
+		if old != nil && bytes.Equal(old.rec.Value, rec.Value) {
+			rec.ModifiedAt = old.rec.ModifiedAt // only its owner has changed, if anything
 		}
 		intern(&rec)
 		entries[i] = &entry{rec: rec}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 )
 
 // Table is a table whose definitions are of type T, kept as encoding/json writes them. Several may be of one table.
@@ -18,8 +19,9 @@ type Table[T any] struct {
 // Entry is a definition with what the catalog knows of it.
 type Entry[T any] struct {
 	Name Name
-	// ID, Created, Revision and Owner are as in Record.
+	// These are as in Record.
 	ID, Created, Revision uint64
+	CreatedAt, ModifiedAt time.Time
 	Owner                 string
 	// Value is a copy, but what its maps, slices and pointers lead to is shared with other readers: do not change that.
 	Value T
@@ -195,5 +197,8 @@ func (t *Table[T]) read(e *entry, keep bool) (Entry[T], error) {
 }
 
 func entryOf[T any](r *Record) Entry[T] {
-	return Entry[T]{Name: r.Name, ID: r.ID, Created: r.Created, Revision: r.Revision, Owner: r.Owner}
+	return Entry[T]{
+		Name: r.Name, ID: r.ID, Created: r.Created, Revision: r.Revision,
+		CreatedAt: r.CreatedAt, ModifiedAt: r.ModifiedAt, Owner: r.Owner,
+	}
 }

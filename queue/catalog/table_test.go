@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -27,6 +29,7 @@ func TestTable(t *testing.T) {
 	}
 	e, err := queues.Create(ctx, a, definition{Delay: 1})
 	want := catalog.Entry[definition]{Name: a, ID: 1, Created: 1, Revision: 1, Value: definition{Delay: 1}}
+	want.CreatedAt, want.ModifiedAt = e.CreatedAt, e.ModifiedAt // see TestTimes
 	if diff := cmp.Diff(want, e); diff != "" || err != nil {
 		t.Errorf("Create: %v (-want +got):\n%s", err, diff)
 	}
@@ -34,7 +37,7 @@ func TestTable(t *testing.T) {
 		t.Errorf("Create again: %v", err)
 	}
 	e, err = queues.Update(ctx, a, func(d *definition) error { d.Tags = map[string]string{"k": "v"}; return nil })
-	want.Revision, want.Value.Tags = 2, map[string]string{"k": "v"}
+	want.Revision, want.Value.Tags, want.ModifiedAt = 2, map[string]string{"k": "v"}, e.ModifiedAt
 	if diff := cmp.Diff(want, e); diff != "" || err != nil {
 		t.Errorf("Update: %v (-want +got):\n%s", err, diff)
 	}
@@ -138,3 +141,68 @@ func FuzzParseName(f *testing.F) {
 		}
 	})
 }
+
+// TestTimes shows what sets the times of a record, and what does not: here a change of its owner alone.
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		m := new(catalogtest.Memory)
+		c := open(t, m)
+		queues := catalog.NewTable[definition](c, "queues")
+		a := named("a")
+		times := func(what string, created, modified time.Time) {
+			t.Helper()
+			for _, c := range []*catalog.Catalog{c, open(t, m)} {
+				r, ok := c.Get("queues", a)
+				if !ok || r.CreatedAt != created || r.ModifiedAt != modified {
+					t.Errorf("%s: created at %v, modified at %v; want %v and %v", what, r.CreatedAt, r.ModifiedAt, created, modified)
+				}
+			}
+			if e, err := queues.Get(a); err != nil || e.CreatedAt != created || e.ModifiedAt != modified {
+				t.Errorf("%s: the entry has %v and %v, %v", what, e.CreatedAt, e.ModifiedAt, err)
+			}
+		}
+		declare := func(all ...catalog.Declaration) {
+			t.Helper()
+			keep := func(context.Context, catalog.Record) (bool, error) { return true, nil }
+			if _, err := c.Declare(ctx, "file:x", "", all, catalog.DeclareOptions{Keep: keep}); err != nil {
+				t.Fatal(err)
+			}
+			pass()
+		}
+		pass()
+		first := time.Now().UTC().Truncate(time.Millisecond)
+		if _, err := queues.Create(ctx, a, definition{Delay: 1}); err != nil {
+			t.Fatal(err)
+		}
+		times("created", first, first)
+		pass()
+		second := time.Now().UTC().Truncate(time.Millisecond)
+		if _, err := queues.Put(ctx, a, definition{Delay: 2}); err != nil {
+			t.Fatal(err)
+		}
+		times("changed", first, second)
+		pass()
+		if e, err := queues.Put(ctx, a, definition{Delay: 2}); err != nil || e.Revision != 3 {
+			t.Fatalf("%+v, %v", e, err)
+		}
+		times("put again", first, second)
+		if err := queues.Delete(ctx, a); err != nil {
+			t.Fatal(err)
+		}
+		third := time.Now().UTC().Truncate(time.Millisecond)
+		declare(queues.Declaring(a, definition{}))
+		times("declared anew", third, third)
+		declare()
+		times("kept", third, third)
+		declare(queues.Declaring(a, definition{}))
+		times("adopted", third, third)
+		fourth := time.Now().UTC().Truncate(time.Millisecond)
+		declare(queues.Declaring(a, definition{Delay: 4}))
+		times("declared otherwise", third, fourth)
+	})
+}
+
+// pass lets time go by: not a whole number of milliseconds.
+func pass() { <-time.After(time.Hour + 1500*time.Microsecond) }

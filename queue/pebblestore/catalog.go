@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
-// A catalogRecord is a version byte, ID, created, revision, the owner as uvarint length and bytes, the value, and a
-// CRC-32C over the key and all that. The C record is a version byte, revision, last ID and a CRC-32C.
+// A catalogRecord is a version byte, ID, created, revision, created at and modified at (milliseconds since 1970, 0 for not
+// known), the owner as uvarint length and bytes, the value, and a CRC-32C over the key and all that. Version 1 had no times;
+// it is still read, and becomes a version 2 when the record is next written. The C record is a version byte (1), revision, last
+// ID and a CRC-32C.
+
+const catalogVersion = 2
 
 const catalogMetaSize = 1 + 8 + 8 + 4
 
@@ -111,11 +116,12 @@ func (t *tx) catalogMeta() (revision, lastID uint64, err error) {
 }
 
 func putCatalog(key []byte, r *catalog.Record, revision uint64) []byte {
-	b := make([]byte, 0, 1+3*8+stringLen(len(r.Owner))+len(r.Value)+4)
-	b = append(b, 1)
+	b := make([]byte, 0, 1+5*8+stringLen(len(r.Owner))+len(r.Value)+4)
+	b = append(b, catalogVersion)
 	b = binary.BigEndian.AppendUint64(b, r.ID)
 	b = binary.BigEndian.AppendUint64(b, r.Created)
 	b = binary.BigEndian.AppendUint64(b, revision)
+	b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, uint64(millis(r.CreatedAt))), uint64(millis(r.ModifiedAt)))
 	b = appendString(b, r.Owner)
 	b = append(b, r.Value...)
 	return binary.BigEndian.AppendUint32(b, catalogCRC(key, b))
@@ -133,12 +139,16 @@ func parseCatalog(key, v []byte) (rec catalog.Record, err error) {
 	if !ok {
 		return bad("its key")
 	}
-	if len(v) < 1+3*8+1+4 || v[0] != 1 {
+	if len(v) < 1+3*8+1+4 || v[0] < 1 {
 		return bad("not a definition record")
 	}
 	v, sum := v[:len(v)-4], binary.BigEndian.Uint32(v[len(v)-4:])
 	if catalogCRC(key, v) != sum {
 		return bad("checksum mismatch")
+	}
+	if v[0] > catalogVersion {
+		return catalog.Record{}, fmt.Errorf("definition %s: %w: its version is %d, this release reads up to %d",
+			key[1:], queue.ErrNewerFormat, v[0], catalogVersion)
 	}
 	rec.Table = string(table)
 	if rec.Name, err = catalog.ParseName(string(name)); err != nil {
@@ -146,6 +156,9 @@ func parseCatalog(key, v []byte) (rec catalog.Record, err error) {
 	}
 	r := reader{b: v[1:]}
 	rec.ID, rec.Created, rec.Revision = r.u64(), r.u64(), r.u64()
+	if v[0] > 1 {
+		rec.CreatedAt, rec.ModifiedAt = timeOf(r.i64()), timeOf(r.i64())
+	}
 	rec.Owner = string(r.bytes())
 	if r.bad {
 		return bad("can not be decoded")

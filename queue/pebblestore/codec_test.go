@@ -113,13 +113,26 @@ func TestCatalogRoundTrip(t *testing.T) {
 	t.Parallel()
 	want := catalog.Record{
 		Table: "queues", Name: catalog.Name{Account: "1", Region: "r", Name: "a/b"}, ID: 4, Created: 5, Revision: 6,
-		Owner: "file:x.yaml", Value: []byte(`{}`),
+		CreatedAt: time.UnixMilli(7).UTC(), ModifiedAt: time.UnixMilli(8).UTC(), Owner: "file:x.yaml", Value: []byte(`{}`),
 	}
 	key := keyCatalog(want.Table, want.Name.String())
 	value := putCatalog(key, &want, 6)
 	got, err := parseCatalog(key, value)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	sealed := func(b []byte) []byte { return binary.BigEndian.AppendUint32(b, catalogCRC(key, b)) }
+	// As an earlier release wrote it: without the times.
+	old := append(append([]byte{1}, value[1:25]...), value[41:len(value)-4]...)
+	was := want
+	was.CreatedAt, was.ModifiedAt = time.Time{}, time.Time{}
+	got, err = parseCatalog(key, sealed(old))
+	if diff := cmp.Diff(was, got); err != nil || diff != "" {
+		t.Errorf("version 1: %v (-want +got):\n%s", err, diff)
+	}
+	newer := append([]byte{catalogVersion + 1}, value[1:len(value)-4]...)
+	if _, err := parseCatalog(key, sealed(newer)); !errors.Is(err, queue.ErrNewerFormat) {
+		t.Errorf("a later version: %v, want ErrNewerFormat", err)
 	}
 	value[9]++
 	if _, err := parseCatalog(key, value); !errors.Is(err, queue.ErrCorrupt) {

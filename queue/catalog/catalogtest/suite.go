@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -141,6 +142,7 @@ func testEmpty(_ *testing.T, b *backend) {
 func testRoundTrip(_ *testing.T, b *backend) {
 	r := record("queues", "orders", 1, 1, 1, `{"fifo":true,"text":"ü\u0000\n"}`)
 	r.Owner = "file:orders.yaml"
+	r.CreatedAt, r.ModifiedAt = time.UnixMilli(1_700_000_000_123).UTC(), time.UnixMilli(1_800_000_000_456).UTC()
 	big := record("queues", "big", 2, 1, 1, `"`+strings.Repeat("x", 300_000)+`"`)
 	b.commit(1, 2, r, big)
 	want := content{Revision: 1, LastID: 2, Records: []catalog.Record{r, big}}
@@ -153,7 +155,7 @@ func testReplaceAndDelete(_ *testing.T, b *backend) {
 	one, two := record("queues", "a", 1, 1, 1, `1`), record("queues", "b", 2, 1, 1, `1`)
 	one.Owner = "file:x"
 	b.commit(1, 2, one, two)
-	one.Revision, one.Value, one.Owner = 2, []byte(`{"longer":2}`), ""
+	one.Revision, one.Value, one.Owner, one.ModifiedAt = 2, []byte(`{"longer":2}`), "", time.UnixMilli(1_800_000_000_000).UTC()
 	b.commit(2, 2, one, deleted(two, 2))
 	b.has(content{2, 2, []catalog.Record{one}})
 	b.restart()
@@ -439,6 +441,7 @@ func testHistory(t *rapid.T, harness Harness) {
 					r.Revision = want.Revision
 					r.Owner = rapid.SampledFrom([]string{"", "file:x"}).Draw(t, "owner")
 					r.Value = fmt.Append(nil, rapid.Int().Draw(t, "value"))
+					r.ModifiedAt = time.UnixMilli(rapid.Int64Range(1, 1<<42).Draw(t, "modified")).UTC()
 					model[n] = r
 				}
 				used[n] = true
