@@ -22,6 +22,9 @@ type Queue struct {
 	Owner string
 	// Created and Revision are the catalog's.
 	Created, Revision uint64
+	// CreatedAt and ModifiedAt are when the queue was made and when its definition was last changed, in milliseconds; zero if
+	// that was under a release that did not write it down.
+	CreatedAt, ModifiedAt time.Time
 }
 
 // Broker is the semantics of queues: names, definitions, defaults, limits, waiting and dead letters. All methods may be
@@ -61,13 +64,14 @@ func (b *Broker) Lookup(name Name) (Queue, error) {
 func fromEntry(e catalog.Entry[Definition]) Queue {
 	return Queue{
 		Name: e.Name, ID: IDFor(e.ID, Own), Definition: e.Value,
-		Owner: e.Owner, Created: e.Created, Revision: e.Revision,
+		Owner: e.Owner, Created: e.Created, Revision: e.Revision, CreatedAt: e.CreatedAt, ModifiedAt: e.ModifiedAt,
 	}
 }
 
 // Create makes a queue. If one of that name exists with the same definition, it is returned and created is false; with
-// another, the error is [ErrExists], or a [*catalog.ManagedError] that names the file which declares it. A definition that does not validate, or names a dead-letter queue that does not
-// exist, is an error joining [*InvalidError]s.
+// another, the error is [ErrExists], or a [*catalog.ManagedError] that names the file which declares it. A definition that
+// does not validate, or names a dead-letter queue that does not exist or does not let it (see [DeadLetterSources]), is an
+// error joining [*InvalidError]s.
 func (b *Broker) Create(ctx context.Context, name Name, def Definition) (q Queue, created bool, err error) {
 	if err := b.check(name, def); err != nil {
 		return Queue{}, false, err
@@ -99,14 +103,55 @@ func (b *Broker) check(name Name, def Definition) error {
 	if def.DeadLetter == nil {
 		return nil
 	}
-	dlq := Name{Account: name.Account, Region: name.Region, Name: def.DeadLetter.Queue}
-	if _, err := b.Lookup(dlq); err != nil {
-		if errors.Is(err, ErrNotFound) {
-			return &InvalidError{Field: "dead_letter.queue", Reason: fmt.Sprintf("names %q, which does not exist", dlq.Name)}
-		}
+	return b.checkDeadLetter(name, def)
+}
+
+func (b *Broker) checkDeadLetter(name Name, def Definition) error {
+	dlq, err := b.Lookup(Name{Account: name.Account, Region: name.Region, Name: def.DeadLetter.Queue})
+	if errors.Is(err, ErrNotFound) {
+		return &InvalidError{Field: "dead_letter.queue", Reason: fmt.Sprintf("names %q, which does not exist", def.DeadLetter.Queue)}
+	}
+	if err != nil {
 		return err
 	}
-	return nil
+	return def.CheckDeadLetter(name.Name, &dlq.Definition)
+}
+
+// Update calls change with a definition of its own and makes the queue's be what that has become; what change does is all
+// or nothing, and it is called again if the definition was changed meanwhile. One that is Equal to what it was is not
+// written. The definition must be as Create demands; a dead-letter queue is looked at only if it is named anew, so that what
+// has become of the old one keeps nothing else from being changed. Whether a queue is FIFO can not be changed.
+//
+// Errors: [ErrNotFound], a [*catalog.ManagedError] for a queue that a file declares, joined [*InvalidError]s, and change's own
+// as it is.
+func (b *Broker) Update(ctx context.Context, name Name, change func(*Definition) error) (Queue, error) {
+	e, err := b.queues.Update(ctx, name, func(def *Definition) error {
+		before := def.Clone()
+		if err := change(def); err != nil {
+			return err
+		}
+		if def.Equal(before) {
+			*def = before // as it is written, so that it is not written again
+			return nil
+		}
+		if def.FIFO != before.FIFO {
+			return &InvalidError{Field: "fifo", Reason: "can not be changed"}
+		}
+		if err := def.Validate(name.Name); err != nil {
+			return err
+		}
+		if def.DeadLetter == nil || def.deadLetter() == before.deadLetter() {
+			return nil
+		}
+		return b.checkDeadLetter(name, *def)
+	})
+	if errors.Is(err, catalog.ErrNotFound) {
+		return Queue{}, fmt.Errorf("%w: %s", ErrNotFound, name.Name)
+	}
+	if err != nil {
+		return Queue{}, err
+	}
+	return fromEntry(e), nil
 }
 
 // Ensure returns the queue with the given name, and makes it with the given definition if there is none.

@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -81,6 +82,21 @@ func bodies(messages []queue.Message) string {
 	return strings.Join(all, " ")
 }
 
+func many(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprint("q", i))
+	}
+	return names
+}
+
+func texts(n int, value string) map[string]string {
+	all := map[string]string{}
+	for _, key := range many(n) {
+		all[key] = value
+	}
+	return all
+}
+
 func TestDefinitions(t *testing.T) {
 	t.Parallel()
 	d := func(v time.Duration) *duration.Duration { return new(duration.Of(v)) }
@@ -112,6 +128,21 @@ func TestDefinitions(t *testing.T) {
 		{"orders", queue.Definition{DeadLetter: &queue.DeadLetter{Queue: "x.fifo", MaxReceives: 1}}, "dead_letter.queue"},
 		{"orders", queue.Definition{DeadLetter: &queue.DeadLetter{}}, "dead_letter.queue dead_letter.max_receives"},
 		{"orders", queue.Definition{DeadLetter: &queue.DeadLetter{Queue: "x", MaxReceives: 1001}}, "dead_letter.max_receives"},
+		{"orders", queue.Definition{DeadLetterSources: &queue.DeadLetterSources{Deny: true}}, ""},
+		{"orders", queue.Definition{DeadLetterSources: &queue.DeadLetterSources{Queues: many(10)}}, ""},
+		{"orders", queue.Definition{DeadLetterSources: &queue.DeadLetterSources{}}, "dead_letter_sources"},
+		{"orders", queue.Definition{DeadLetterSources: &queue.DeadLetterSources{Deny: true, Queues: many(1)}}, "dead_letter_sources"},
+		{"orders", queue.Definition{DeadLetterSources: &queue.DeadLetterSources{Queues: many(11)}}, "dead_letter_sources.queues"},
+		{"orders", queue.Definition{DeadLetterSources: &queue.DeadLetterSources{Queues: []string{"a", ""}}}, "dead_letter_sources.queues[1]"},
+		{"orders", queue.Definition{Tags: texts(50, strings.Repeat("ü", 256))}, ""},
+		{"orders", queue.Definition{Tags: texts(51, "")}, "tags"},
+		{"orders", queue.Definition{Tags: map[string]string{"": "x"}}, "tags"},
+		{"orders", queue.Definition{Tags: map[string]string{strings.Repeat("ü", 128): ""}}, ""},
+		{"orders", queue.Definition{Tags: map[string]string{strings.Repeat("ü", 129): ""}}, "tags"},
+		{"orders", queue.Definition{Tags: map[string]string{"a.b": strings.Repeat("ü", 257), "c": "\xff"}}, "tags.a.b tags"},
+		{"orders", queue.Definition{Kept: map[string]string{"k": strings.Repeat("x", 64<<10-1)}}, ""},
+		{"orders", queue.Definition{Kept: map[string]string{"kk": strings.Repeat("x", 64<<10-1)}}, "kept"},
+		{"orders", queue.Definition{Kept: map[string]string{"k": "\xff"}}, "kept"},
 	} {
 		var fields []string
 		if err := test.def.Validate(test.queue); err != nil {
@@ -142,6 +173,8 @@ func TestEqualDefinitions(t *testing.T) {
 	for _, other := range []queue.Definition{
 		{FIFO: true}, {Delay: 1}, {VisibilityTimeout: new(duration.Duration(0))}, {ReceiveWait: 1},
 		{DeadLetter: &queue.DeadLetter{Queue: "x", MaxReceives: 1}},
+		{DeadLetterSources: &queue.DeadLetterSources{Deny: true}}, {DeadLetterSources: &queue.DeadLetterSources{Queues: many(1)}},
+		{Tags: texts(1, "")}, {Kept: texts(1, "")},
 	} {
 		if plain.Equal(other) {
 			t.Errorf("%+v is equal to the zero definition", other)

@@ -3,8 +3,11 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/signalbox-mq/signalbox/duration"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -54,6 +57,12 @@ const (
 	MaxSend        = 1000
 	DedupWindow    = 5 * time.Minute
 	MaxNameLength  = 80
+	MaxTags        = 50
+	MaxTagKey      = 128
+	MaxTagValue    = 256
+	MaxKept        = 64 << 10
+	// MaxDeadLetterSources is how many queues DeadLetterSources may name.
+	MaxDeadLetterSources = 10
 )
 
 // DeadLetter says where messages go that were received too often.
@@ -87,6 +96,13 @@ type Definition struct {
 	DeduplicationScope string `json:"deduplication_scope,omitempty" yaml:"deduplication_scope"`
 	// DeadLetter, if set, moves messages away that were received too often.
 	DeadLetter *DeadLetter `json:"dead_letter,omitempty" yaml:"dead_letter"`
+	// DeadLetterSources says which queues may name this one as their dead-letter queue; nil means all.
+	DeadLetterSources *DeadLetterSources `json:"dead_letter_sources,omitempty" yaml:"dead_letter_sources"`
+	// Tags are for people and their tools: at most 50, with keys of 1 to 128 characters and values of up to 256.
+	Tags map[string]string `json:"tags,omitempty" yaml:"tags"`
+	// Kept are attributes that a protocol keeps with the queue and on which nothing acts, such as the Policy of SQS. Keys and
+	// values together have at most 64 KiB. A file has none.
+	Kept map[string]string `json:"kept,omitempty" yaml:"-"`
 }
 
 // Kind returns Standard or FIFO.
@@ -97,21 +113,47 @@ func (d *Definition) Kind() Kind {
 	return Standard
 }
 
-// Equal reports whether two definitions mean the same: a field left out equals one set to its default.
-func (d *Definition) Equal(other Definition) bool {
-	return d.visibility() == other.visibility() && d.deadLetter() == other.deadLetter() && d.rest() == other.rest()
+// Clone returns a copy that shares nothing with d.
+func (d *Definition) Clone() Definition {
+	c := *d
+	if d.VisibilityTimeout != nil {
+		c.VisibilityTimeout = new(*d.VisibilityTimeout)
+	}
+	if d.DeadLetter != nil {
+		c.DeadLetter = new(*d.DeadLetter)
+	}
+	if d.DeadLetterSources != nil {
+		c.DeadLetterSources = &DeadLetterSources{Deny: d.DeadLetterSources.Deny, Queues: slices.Clone(d.DeadLetterSources.Queues)}
+	}
+	c.Tags, c.Kept = maps.Clone(d.Tags), maps.Clone(d.Kept)
+	return c
 }
 
-// rest is the definition without its pointers, with defaults filled in.
-func (d *Definition) rest() Definition {
-	n := *d
-	n.VisibilityTimeout, n.DeadLetter = nil, nil
-	n.Retention = duration.Duration(d.retention())
-	n.MaxMessageSize, n.MaxInFlight = d.maxMessageSize(), d.maxInFlight()
-	if n.DeduplicationScope == "" {
-		n.DeduplicationScope = "queue"
+// Equal reports whether two definitions mean the same: a field left out equals one set to its default.
+func (d *Definition) Equal(other Definition) bool {
+	return d.visibility() == other.visibility() && d.deadLetter() == other.deadLetter() && d.plain() == other.plain() &&
+		d.DeadLetterSources.equal(other.DeadLetterSources) && maps.Equal(d.Tags, other.Tags) && maps.Equal(d.Kept, other.Kept)
+}
+
+// plainDefinition is what can be compared by ==. A field of Definition is here or in Equal itself; a test sees to that.
+type plainDefinition struct {
+	fifo, contentBased            bool
+	delay, retention, receiveWait time.Duration
+	maxMessageSize, maxInFlight   int
+	deduplicationScope            string
+}
+
+// plain is the definition without its pointers and maps, with defaults filled in.
+func (d *Definition) plain() plainDefinition {
+	p := plainDefinition{
+		fifo: d.FIFO, contentBased: d.ContentBasedDeduplication,
+		delay: time.Duration(d.Delay), retention: d.retention(), receiveWait: time.Duration(d.ReceiveWait),
+		maxMessageSize: d.maxMessageSize(), maxInFlight: d.maxInFlight(), deduplicationScope: d.DeduplicationScope,
 	}
-	return n
+	if p.deduplicationScope == "" {
+		p.deduplicationScope = "queue"
+	}
+	return p
 }
 
 func (d *Definition) deadLetter() DeadLetter {
@@ -217,5 +259,38 @@ func (d *Definition) Validate(name string) error {
 			bad("dead_letter.max_receives", "must be between 1 and 1000")
 		}
 	}
+	d.DeadLetterSources.validate(bad)
+	d.validateTags(bad)
+	d.validateKept(bad)
 	return errors.Join(errs...)
+}
+
+func (d *Definition) validateTags(bad func(field, reason string)) {
+	if len(d.Tags) > MaxTags {
+		bad("tags", fmt.Sprintf("are %d; at most %d are allowed", len(d.Tags), MaxTags))
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.Tags)) {
+		switch value := d.Tags[key]; {
+		case !utf8.ValidString(key) || !utf8.ValidString(value):
+			bad("tags", "must be UTF-8") // JSON would keep something else
+		case key == "" || utf8.RuneCountInString(key) > MaxTagKey:
+			bad("tags", fmt.Sprintf("must have keys of 1 to %d characters", MaxTagKey))
+		case utf8.RuneCountInString(value) > MaxTagValue:
+			bad("tags."+key, fmt.Sprintf("must have at most %d characters", MaxTagValue))
+		}
+	}
+}
+
+func (d *Definition) validateKept(bad func(field, reason string)) {
+	size := 0
+	for key, value := range d.Kept {
+		size += len(key) + len(value)
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			bad("kept", "must be UTF-8")
+			return
+		}
+	}
+	if size > MaxKept {
+		bad("kept", fmt.Sprintf("has %d bytes of keys and values; at most %d are allowed", size, MaxKept))
+	}
 }

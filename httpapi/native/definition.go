@@ -41,6 +41,12 @@ func readDefinition(body []byte) (queue.Definition, error) {
 			return r.text(name, &def.DeduplicationScope)
 		case "dead_letter":
 			return r.deadLetter(name, &def.DeadLetter)
+		case "dead_letter_sources":
+			return r.deadLetterSources(name, &def.DeadLetterSources)
+		case "tags":
+			return r.texts(name, &def.Tags)
+		case "kept":
+			return r.texts(name, &def.Kept)
 		}
 		return unknown("", name)
 	})
@@ -62,5 +68,23 @@ func (r *reader) deadLetter(path string, to **queue.DeadLetter) error {
 		return unknown(path, name)
 	})
 	*to = &dl
+	return err
+}
+
+func (r *reader) deadLetterSources(path string, to **queue.DeadLetterSources) error {
+	if r.null() {
+		return nil
+	}
+	var sources queue.DeadLetterSources
+	err := r.object(path, func(name string) error {
+		switch name {
+		case "deny":
+			return r.boolean(path+".deny", &sources.Deny)
+		case "queues":
+			return r.list(path+".queues", &sources.Queues)
+		}
+		return unknown(path, name)
+	})
+	*to = &sources
 	return err
 }

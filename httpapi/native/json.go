@@ -229,6 +229,55 @@ func (r *reader) text(path string, to *string) error {
 	return nil
 }
 
+// texts reads an object of strings; null leaves to as it is.
+func (r *reader) texts(path string, to *map[string]string) error {
+	if r.null() {
+		return nil
+	}
+	all := map[string]string{}
+	err := r.object(path, func(name string) error {
+		b, err := r.bytes(inside(path, name))
+		if err == nil && b == nil {
+			err = &badRequest{inside(path, name), "must be a string, not null"}
+		}
+		all[name] = string(b)
+		return err
+	})
+	*to = all
+	return err
+}
+
+// list reads an array of strings; null leaves to as it is.
+func (r *reader) list(path string, to *[]string) error {
+	if r.null() {
+		return nil
+	}
+	if r.next() != '[' {
+		return r.wrong(path, "an array")
+	}
+	r.at++
+	all := []string{}
+	for r.next() != ']' {
+		if len(all) > 0 {
+			if err := r.take(','); err != nil {
+				return err
+			}
+		}
+		item := fmt.Sprintf("%s[%d]", path, len(all))
+		b, err := r.bytes(item)
+		if err == nil && b == nil {
+			err = &badRequest{item, "must be a string, not null"}
+		}
+		if err != nil {
+			return err
+		}
+		all = append(all, string(b))
+	}
+	r.at++
+	*to = all
+	return nil
+}
+
 // boolean reads true or false; null leaves to as it is.
 func (r *reader) boolean(path string, to *bool) error {
 	switch {

@@ -109,6 +109,7 @@ func TestReadDefinition(t *testing.T) {
 	values := map[string]string{
 		"fifo": "true", "visibility_timeout": `"1m"`, "delay": `"1s"`, "retention": `"1d"`, "receive_wait": `"5s"`, "max_message_size": "7",
 		"max_in_flight": "8", "content_based_deduplication": "true", "deduplication_scope": `"group"`, "dead_letter": `{"queue":"q","max_receives":3}`,
+		"dead_letter_sources": `{"deny":true,"queues":["a","b"]}`, "tags": `{"team":"shop","x.y":""}`, "kept": `{"sqs.Policy":"{}"}`,
 	}
 	var all []string
 	typ := reflect.TypeFor[queue.Definition]()
@@ -138,17 +139,28 @@ func TestReadDefinition(t *testing.T) {
 		t.Errorf("nulls are %+v, %v", got, err)
 	}
 	for text, want := range map[string]string{
-		`{"max_in_flight":1e3}`:                 "max_in_flight must be a whole number, not 1e3",
-		`{"max_in_flight":007}`:                 "max_in_flight must be a whole number, not 007",
-		`{"max_in_flight":"7"}`:                 "max_in_flight must be a whole number, not a string",
-		`{"max_in_flight":-}`:                   "max_in_flight must be a whole number, not -",
-		`{"fifo":1}`:                            "fifo must be true or false, not a number",
-		`{"dead_letter":[]}`:                    "dead_letter must be an object, not an array",
-		`{"dead_letter":{"queue":1}}`:           "dead_letter.queue must be a string, not a number",
-		`{"dead_letter":{"x":1}}`:               "dead_letter.x is not a known member",
-		`{"visibility_timeout":"30"}`:           "visibility_timeout is no duration: a unit is missing after 30; units are ms, s, m, h, d",
-		`{"fifo":true,"fifo":true}`:             "fifo is given twice",
-		`{"dead_letter":{"max_receives":true}}`: "dead_letter.max_receives must be a whole number, not a boolean",
+		`{"max_in_flight":1e3}`:                        "max_in_flight must be a whole number, not 1e3",
+		`{"max_in_flight":007}`:                        "max_in_flight must be a whole number, not 007",
+		`{"max_in_flight":"7"}`:                        "max_in_flight must be a whole number, not a string",
+		`{"max_in_flight":-}`:                          "max_in_flight must be a whole number, not -",
+		`{"fifo":1}`:                                   "fifo must be true or false, not a number",
+		`{"dead_letter":[]}`:                           "dead_letter must be an object, not an array",
+		`{"dead_letter":{"queue":1}}`:                  "dead_letter.queue must be a string, not a number",
+		`{"dead_letter":{"x":1}}`:                      "dead_letter.x is not a known member",
+		`{"visibility_timeout":"30"}`:                  "visibility_timeout is no duration: a unit is missing after 30; units are ms, s, m, h, d",
+		`{"fifo":true,"fifo":true}`:                    "fifo is given twice",
+		`{"dead_letter_sources":{"queues":{}}}`:        "dead_letter_sources.queues must be an array, not an object",
+		`{"dead_letter_sources":{"queues":["a",1]}}`:   "dead_letter_sources.queues[1] must be a string, not a number",
+		`{"dead_letter_sources":{"queues":[null]}}`:    "dead_letter_sources.queues[0] must be a string, not null",
+		`{"dead_letter_sources":{"queues":["a" "b"]}}`: `body is not valid JSON: unexpected '"' at byte 38`,
+		`{"dead_letter_sources":{"queues":["a",]}}`:    `body is not valid JSON: unexpected ']' at byte 38`,
+		`{"dead_letter_sources":{"deny":1}}`:           "dead_letter_sources.deny must be true or false, not a number",
+		`{"dead_letter_sources":{"x":1}}`:              "dead_letter_sources.x is not a known member",
+		`{"tags":["a"]}`:                               "tags must be an object, not an array",
+		`{"tags":{"a":1}}`:                             "tags.a must be a string, not a number",
+		`{"tags":{"a":null}}`:                          "tags.a must be a string, not null",
+		`{"tags":{"a":"1","a":"2"}}`:                   "tags.a is given twice",
+		`{"dead_letter":{"max_receives":true}}`:        "dead_letter.max_receives must be a whole number, not a boolean",
 	} {
 		if _, err := readDefinition([]byte(text)); err == nil || err.Error() != want {
 			t.Errorf("%s: the error is %v, want %s", text, err, want)
@@ -232,6 +244,7 @@ func FuzzReadMessage(f *testing.F) {
 // FuzzReadDefinition checks that what is read is what encoding/json reads.
 func FuzzReadDefinition(f *testing.F) {
 	f.Add([]byte(`{"fifo":true,"visibility_timeout":"1m","max_in_flight":7,"dead_letter":{"queue":"q","max_receives":3}}`))
+	f.Add([]byte(`{"dead_letter_sources":{"deny":true,"queues":["a","b"]},"tags":{"a":"b"},"kept":{"a":""}}`))
 	f.Add([]byte(`{"delay":0,"retention":null,"deduplication_scope":"group"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := readDefinition(data)

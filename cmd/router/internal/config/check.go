@@ -90,6 +90,7 @@ func (d *decoder) check(root place, doc *document) *Config {
 		d.report(at, def.Validate(name))
 		if def.DeadLetter != nil {
 			d.refer(at, "dead_letter.queue", known, rules.KindQueue, def.DeadLetter.Queue)
+			d.letBy(root, at, name, &def, doc.Queues)
 		}
 	})
 	each(d, root, "topics", doc.Topics, func(at place, name string, def topicEntry) {
@@ -128,6 +129,18 @@ func each[T any](d *decoder, root place, section string, all map[string]T, check
 		if def, ok := all[p.key.Value]; ok {
 			check(place{node: p.value, key: p.key, path: keyPath(section, p.key.Value)}, p.key.Value, def)
 		}
+	}
+}
+
+// letBy reports a dead-letter queue that does not let the queue that names it.
+func (d *decoder) letBy(root, from place, name string, def *queue.Definition, all map[string]queue.Definition) {
+	dlq, ok := all[def.DeadLetter.Queue]
+	if !ok || dlq.DeadLetterSources == nil {
+		return
+	}
+	told := dlq.DeadLetterSources.Deny == (len(dlq.DeadLetterSources.Queues) > 0) // of what is wrong with it
+	if at := d.locate(d.locate(root, "queues"), def.DeadLetter.Queue+".dead_letter_sources"); !told && !d.broken(at) {
+		d.report(from, def.CheckDeadLetter(name, &dlq))
 	}
 }
 
