@@ -1,13 +1,13 @@
 package httpapi
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/signalbox-mq/signalbox/httpapi/body"
 	"github.com/signalbox-mq/signalbox/httpapi/problem"
@@ -103,6 +103,9 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.ResponseWriter.Write(b)
 }
 
+// SetRoute names the route that took the request, for those who find it by themselves.
+func (r *recorder) SetRoute(route string) { r.route = route }
+
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
@@ -113,8 +116,5 @@ func validRequestID(id string) bool {
 	}) < 0
 }
 
-func newRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
+// newRequestID returns a random UUID, the form that the AWS protocols have.
+func newRequestID() string { return uuid.NewString() }

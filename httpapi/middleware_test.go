@@ -38,7 +38,7 @@ func TestRequestIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for _, bad := range []string{"", "a b", "ü", "a\"b", strings.Repeat("a", 129)} {
 		got := ask(bad)
-		if len(got) != 32 || got == bad || seen[got] {
+		if len(got) != 36 || got == bad || seen[got] {
 			t.Errorf("%q became %q", bad, got)
 		}
 		seen[got] = true

@@ -71,7 +71,18 @@ func (s *Server) routes() http.Handler {
 		m.PathPrefix("/dev/").Handler(as("/dev/", s.parts.Extra))
 	}
 	m.NotFoundHandler = s.parts.Native.Handle(native.NotFound)
-	return m
+	if s.parts.AWS == nil {
+		return m
+	}
+	// The AWS protocols have one path, "/", and those of queues, /{account}/{queue}; their operations are in tables of their
+	// own. They come first because they are the most frequent.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.parts.AWS.Takes(r) {
+			s.parts.AWS.ServeHTTP(w, r)
+			return
+		}
+		m.ServeHTTP(w, r)
+	})
 }
 
 // dispatch answers the methods of a path, and others with those that there are.

@@ -15,13 +15,17 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/httpapi/body"
+	"github.com/signalbox-mq/signalbox/httpapi/longpoll"
 	"github.com/signalbox-mq/signalbox/httpapi/native"
 )
 
 // Parts are the handlers behind the routes.
 type Parts struct {
 	Native *native.API
+	// AWS answers the AWS protocols. Nil for none.
+	AWS *awsapi.Handler
 	// Hooks takes provider webhooks, under /hooks/.
 	Hooks http.Handler
 	// Metrics answers GET /metrics.
@@ -95,7 +99,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	defer cutOff(native.ErrStopping)
 	stopping, stop := context.WithCancel(requests)
 	defer stop()
-	srv := s.httpServer(native.WithStopping(requests, stopping))
+	srv := s.httpServer(longpoll.WithStopping(requests, stopping))
 	failed := make(chan error, 1)
 	limited := &limitListener{Listener: l, limit: s.parts.Limits.Connections, log: s.log}
 	go func() { failed <- srv.Serve(limited) }()

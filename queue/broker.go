@@ -33,11 +33,16 @@ type Broker struct {
 	store  Store
 	clock  *Clock
 	queues *catalog.Table[Definition]
+	names  *catalog.View[names]
 }
 
 // NewBroker returns a broker over a store and the definitions in a catalog. Both stay the caller's to close.
 func NewBroker(store Store, definitions *catalog.Catalog, clock *Clock) *Broker {
-	return &Broker{store: store, clock: clock, queues: catalog.NewTable[Definition](definitions, Table)}
+	return &Broker{
+		store: store, clock: clock,
+		queues: catalog.NewTable[Definition](definitions, Table),
+		names:  catalog.NewView(definitions, []string{Table}, buildNames),
+	}
 }
 
 // Store returns the store, for packages that append and receive by incarnation (topics, rules, dispatch).

@@ -15,6 +15,10 @@ type Receive struct {
 	// Visibility is how long the messages are hidden from others, 0 to 12h; nil means the queue's own. With 0 they are
 	// counted as received and stay visible.
 	Visibility *time.Duration
+	// Attempt, at most 128 bytes, names the receive, so that it can be repeated within AttemptWindow if its answer was lost:
+	// see [ReceiveRequest]. FIFO queues only; empty for none.
+	Attempt       string
+	AttemptWindow time.Duration
 }
 
 // maxReceiveBytes bounds the bodies of what one receive returns, in bytes, as an answer is in memory as a whole.

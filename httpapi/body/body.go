@@ -106,44 +106,48 @@ const (
 // Read reads the whole body of a request, up to limit bytes; a body that announces more fails before any of it is read. The
 // memory counts against the budget of a body that Hold put in place. An empty body is empty, or nil. The error is one of
 // those above.
-func Read(r *http.Request, limit int64) ([]byte, error) {
+func Read(r *http.Request, limit int64) ([]byte, error) { return ReadInto(nil, r, limit) }
+
+// ReadInto is Read into the memory of buf, as far as that goes; what buf held is lost. It returns buf's memory, empty, with
+// an error.
+func ReadInto(buf []byte, r *http.Request, limit int64) ([]byte, error) {
+	data := buf[:0]
 	if r.ContentLength > limit {
-		return nil, ErrTooLarge
+		return data, ErrTooLarge
 	}
 	if r.ContentLength == 0 || r.Body == nil {
-		return nil, nil
+		return data, nil
 	}
 	most := int(limit) + slack
 	if r.ContentLength > 0 {
 		most = int(r.ContentLength) + slack
 	}
 	held, _ := r.Body.(*Body)
-	var data []byte
-	for size := min(first+slack, most); ; size = min(growth*size, most) {
+	for size := min(max(first+slack, cap(data)), most); ; size = min(growth*size, most) {
 		if held != nil {
 			if err := held.grow(size); err != nil {
-				return nil, err
+				return data[:0], err
 			}
 		}
-		larger := make([]byte, len(data), size)
-		copy(larger, data)
-		data = larger
-		for len(data) < cap(data) {
-			n, err := r.Body.Read(data[len(data):cap(data)])
+		if cap(data) < size {
+			data = append(make([]byte, 0, size), data...)
+		}
+		for len(data) < size {
+			n, err := r.Body.Read(data[len(data):size])
 			data = data[:len(data)+n]
 			switch {
 			case int64(len(data)) > limit:
-				return nil, ErrTooLarge
+				return data[:0], ErrTooLarge
 			case err == io.EOF: //nolint:errorlint // the contract of io.Reader
 				return data, nil
 			case errors.Is(err, os.ErrDeadlineExceeded):
-				return nil, ErrSlow
+				return data[:0], ErrSlow
 			case err != nil:
-				return nil, ErrBroken
+				return data[:0], ErrBroken
 			}
 		}
 		if len(data) >= most { // it is longer than announced, which net/http rules out
-			return nil, ErrBroken
+			return data[:0], ErrBroken
 		}
 	}
 }

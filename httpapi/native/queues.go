@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/signalbox-mq/signalbox/duration"
+	"github.com/signalbox-mq/signalbox/httpapi/longpoll"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
@@ -53,10 +54,10 @@ func (a *API) ReceiveMessages(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := untilStopping(r)
+	ctx, cancel := longpoll.Until(r.Context())
 	defer cancel()
 	messages, err := a.Broker.Receive(ctx, a.named(r, "queue"), req)
-	if err != nil && ctx.Err() != nil && r.Context().Err() == nil {
+	if err != nil && longpoll.Stopped(ctx) {
 		err = nil // the server stops: the poll ends as if its wait were over
 	}
 	if err != nil {

@@ -1,0 +1,518 @@
+package awsapi
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxDepth bounds how deeply a request may nest. No input of an AWS API comes near it.
+const maxDepth = 64
+
+// jsonReader reads a shape off a JSON document in one pass: RFC 8259, in UTF-8. Members that the shape does not have are
+// passed over, null is the same as absent, and of a member that comes twice the last counts, as on AWS.
+type jsonReader struct {
+	data   []byte
+	at     int
+	fields []Field // scratch space
+}
+
+// malformed is an error of a codec: the request is not what its protocol says. It becomes a SerializationException, or in
+// Query a MalformedInput.
+type malformed struct{ reason string }
+
+func (e *malformed) Error() string { return e.reason }
+
+func (r *jsonReader) unexpected() error {
+	if r.at >= len(r.data) {
+		return &malformed{"the body ends in the midst of its JSON"}
+	}
+	return &malformed{fmt.Sprintf("the body is not valid JSON at byte %d", r.at)}
+}
+
+// readJSON reads the whole of data, which may be empty, into a shape.
+func (r *jsonReader) readJSON(data []byte, s Shape) error {
+	r.data, r.at = data, 0
+	if r.next() == 0 && r.at == len(r.data) {
+		return nil
+	}
+	if err := r.shape(s, 0); err != nil {
+		return err
+	}
+	if r.next(); r.at != len(r.data) {
+		return r.unexpected()
+	}
+	return nil
+}
+
+// next passes white space and returns the byte after it, without passing that; 0 at the end.
+func (r *jsonReader) next() byte {
+	for r.at < len(r.data) {
+		switch c := r.data[r.at]; c {
+		case ' ', '\t', '\n', '\r':
+			r.at++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (r *jsonReader) take(c byte) error {
+	if r.next() != c {
+		return r.unexpected()
+	}
+	r.at++
+	return nil
+}
+
+// object calls visit for each member, which has to read its value. The key is good until then.
+func (r *jsonReader) object(depth int, visit func(key []byte) error) error {
+	if r.next() != '{' {
+		return r.wrongOrBroken("an object")
+	}
+	if depth >= maxDepth {
+		return &malformed{"the body nests too deeply"}
+	}
+	r.at++
+	if r.next() == '}' {
+		r.at++
+		return nil
+	}
+	for {
+		if r.next() != '"' {
+			return r.unexpected()
+		}
+		key, err := r.quoted()
+		if err != nil {
+			return err
+		}
+		if err := r.take(':'); err != nil {
+			return err
+		}
+		if err := visit(key); err != nil {
+			return err
+		}
+		switch r.next() {
+		case ',':
+			r.at++
+		case '}':
+			r.at++
+			return nil
+		default:
+			return r.unexpected()
+		}
+	}
+}
+
+// array calls visit for each element, which has to read it.
+func (r *jsonReader) array(depth int, visit func() error) error {
+	if r.next() != '[' {
+		return r.wrongOrBroken("a list")
+	}
+	if depth >= maxDepth {
+		return &malformed{"the body nests too deeply"}
+	}
+	r.at++
+	if r.next() == ']' {
+		r.at++
+		return nil
+	}
+	for {
+		if err := visit(); err != nil {
+			return err
+		}
+		switch r.next() {
+		case ',':
+			r.at++
+		case ']':
+			r.at++
+			return nil
+		default:
+			return r.unexpected()
+		}
+	}
+}
+
+func (r *jsonReader) shape(s Shape, depth int) error {
+	base := len(r.fields)
+	r.fields = s.Fields(r.fields)
+	fields := r.fields[base:]
+	defer func() { r.fields = r.fields[:base] }()
+	return r.object(depth, func(key []byte) error {
+		for i := range fields {
+			if f := &fields[i]; len(f.Name) == len(key) && f.Name == string(key) {
+				return r.member(f, depth+1)
+			}
+		}
+		return r.skip(depth + 1)
+	})
+}
+
+// member reads a value into a member.
+func (r *jsonReader) member(f *Field, depth int) error {
+	if r.next() == 'n' {
+		return r.literal("null")
+	}
+	err := r.value(f.To, depth)
+	if e, ok := err.(*wrongType); ok { //nolint:errorlint // ours, never wrapped
+		e.path = f.Name + e.path
+		if depth > 1 {
+			e.path = "." + e.path
+		}
+	}
+	return err
+}
+
+// wrongType says that a value is of another type than its member.
+type wrongType struct{ path, must string }
+
+func (e *wrongType) Error() string { return e.path + " must be " + e.must }
+
+// wrongOrBroken is the error of a value that begins with another byte than it should: it may be a value of another type, or
+// no JSON at all.
+func (r *jsonReader) wrongOrBroken(must string) error {
+	if err := r.skip(0); err != nil {
+		return err
+	}
+	return &wrongType{must: must}
+}
+
+func (r *jsonReader) value(to any, depth int) error {
+	switch to := to.(type) {
+	case *string:
+		text, err := r.text()
+		if err == nil {
+			*to = string(text)
+		}
+		return err
+	case *Text:
+		text, err := r.text()
+		*to = text
+		return err
+	case *Blob:
+		return r.blob(to)
+	case *Int:
+		return r.integer(to)
+	case *bool:
+		return r.boolean(to)
+	case *time.Time:
+		return r.time(to)
+	case *[]string:
+		*to = nil
+		return r.array(depth, func() error {
+			text, err := r.text()
+			if err == nil {
+				*to = append(*to, string(text))
+			}
+			return err
+		})
+	case *map[string]string:
+		*to = make(map[string]string)
+		return r.texts(depth, func(key, value string) { (*to)[key] = value })
+	case *[]TextEntry:
+		*to = nil
+		return r.texts(depth, func(key, value string) { *to = append(*to, TextEntry{key, value}) })
+	case mapping:
+		to.clear()
+		return r.object(depth, func(key []byte) error {
+			name := string(key)
+			if r.next() == 'n' {
+				return r.literal("null")
+			}
+			s := to.add()
+			*to.key(to.len() - 1) = name
+			return r.shape(s, depth+1)
+		})
+	case sequence:
+		to.clear()
+		return r.array(depth, func() error {
+			if r.next() == 'n' {
+				return r.literal("null")
+			}
+			return r.shape(to.add(), depth+1)
+		})
+	case part:
+		return r.shape(to.make(), depth)
+	}
+	panic("awsapi: a member has a type that no codec knows")
+}
+
+// texts reads a map from text to text.
+func (r *jsonReader) texts(depth int, add func(key, value string)) error {
+	return r.object(depth, func(key []byte) error {
+		name := string(key)
+		if r.next() == 'n' {
+			return r.literal("null")
+		}
+		text, err := r.text()
+		if err == nil {
+			add(name, string(text))
+		}
+		return err
+	})
+}
+
+// text reads a string. What it returns is part of the body unless it has escapes.
+func (r *jsonReader) text() ([]byte, error) {
+	if r.next() != '"' {
+		return nil, r.wrongOrBroken("a string")
+	}
+	return r.quoted()
+}
+
+func (r *jsonReader) blob(to *Blob) error {
+	text, err := r.text()
+	if err != nil {
+		return err
+	}
+	b, err := base64.StdEncoding.AppendDecode(make([]byte, 0, base64.StdEncoding.DecodedLen(len(text))), text)
+	if err != nil {
+		return &wrongType{must: "base64"}
+	}
+	*to = b
+	return nil
+}
+
+func (r *jsonReader) boolean(to *bool) error {
+	switch r.next() {
+	case 't':
+		*to = true
+		return r.literal("true")
+	case 'f':
+		*to = false
+		return r.literal("false")
+	}
+	return r.wrongOrBroken("true or false")
+}
+
+// number reads a number and returns its text.
+func (r *jsonReader) number(must string) ([]byte, error) {
+	if c := r.next(); c != '-' && (c < '0' || c > '9') {
+		return nil, r.wrongOrBroken(must)
+	}
+	start := r.at
+	if err := r.skipNumber(); err != nil {
+		return nil, err
+	}
+	return r.data[start:r.at], nil
+}
+
+func (r *jsonReader) integer(to *Int) error {
+	const must = "a whole number"
+	text, err := r.number(must)
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+		*to = Int{n, true}
+		return nil
+	}
+	// 1.0 and 1e1 are whole numbers too.
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return &wrongType{must: must}
+	}
+	*to = Int{int64(f), true}
+	return nil
+}
+
+func (r *jsonReader) time(to *time.Time) error {
+	text, err := r.number("a number of seconds since 1970")
+	if err != nil {
+		return err
+	}
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || math.Abs(f) > 1e11 {
+		return &wrongType{must: "a time"}
+	}
+	*to = time.UnixMilli(int64(math.Round(f * 1000))).UTC()
+	return nil
+}
+
+func (r *jsonReader) literal(word string) error {
+	if !bytes.HasPrefix(r.data[r.at:], []byte(word)) {
+		return r.unexpected()
+	}
+	r.at += len(word)
+	return nil
+}
+
+// skip passes a value.
+func (r *jsonReader) skip(depth int) error {
+	switch c := r.next(); c {
+	case '{':
+		return r.object(depth, func([]byte) error { return r.skip(depth + 1) })
+	case '[':
+		return r.array(depth, func() error { return r.skip(depth + 1) })
+	case '"':
+		_, err := r.quoted()
+		return err
+	case 't':
+		return r.literal("true")
+	case 'f':
+		return r.literal("false")
+	case 'n':
+		return r.literal("null")
+	default:
+		if c == '-' || c >= '0' && c <= '9' {
+			return r.skipNumber()
+		}
+		return r.unexpected()
+	}
+}
+
+// skipNumber passes a number: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
+func (r *jsonReader) skipNumber() error {
+	if r.data[r.at] == '-' {
+		r.at++
+	}
+	if r.peek() == '0' {
+		r.at++
+	} else if !r.digits() {
+		return r.unexpected()
+	}
+	if r.peek() == '.' {
+		r.at++
+		if !r.digits() {
+			return r.unexpected()
+		}
+	}
+	if c := r.peek(); c == 'e' || c == 'E' {
+		r.at++
+		if c := r.peek(); c == '+' || c == '-' {
+			r.at++
+		}
+		if !r.digits() {
+			return r.unexpected()
+		}
+	}
+	return nil
+}
+
+func (r *jsonReader) peek() byte {
+	if r.at < len(r.data) {
+		return r.data[r.at]
+	}
+	return 0
+}
+
+func (r *jsonReader) digits() bool {
+	start := r.at
+	for c := r.peek(); c >= '0' && c <= '9'; c = r.peek() {
+		r.at++
+	}
+	return r.at > start
+}
+
+// quoted reads the string that is next: a part of the body, unless it has escapes.
+func (r *jsonReader) quoted() ([]byte, error) {
+	r.at++
+	start := r.at
+	ascii := true
+	for r.at < len(r.data) {
+		switch c := r.data[r.at]; {
+		case c == '"':
+			text := r.data[start:r.at:r.at]
+			r.at++
+			if !ascii && !utf8.Valid(text) {
+				return nil, &malformed{"the body is not valid UTF-8"}
+			}
+			return text, nil
+		case c == '\\':
+			return r.escaped(start)
+		case c < ' ':
+			return nil, r.unexpected()
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+		r.at++
+	}
+	return nil, r.unexpected()
+}
+
+// escaped reads the rest of a string that has escapes.
+func (r *jsonReader) escaped(start int) ([]byte, error) {
+	text := append(make([]byte, 0, 2*(r.at-start)+64), r.data[start:r.at]...)
+	for r.at < len(r.data) {
+		switch c := r.data[r.at]; {
+		case c == '"':
+			r.at++
+			if !utf8.Valid(text) {
+				return nil, &malformed{"the body is not valid UTF-8"}
+			}
+			return text, nil
+		case c < ' ':
+			return nil, r.unexpected()
+		case c != '\\':
+			end := r.at + 1
+			for end < len(r.data) && r.data[end] != '"' && r.data[end] != '\\' && r.data[end] >= ' ' {
+				end++
+			}
+			text = append(text, r.data[r.at:end]...)
+			r.at = end
+		default:
+			char, err := r.escape()
+			if err != nil {
+				return nil, err
+			}
+			text = utf8.AppendRune(text, char)
+		}
+	}
+	return nil, r.unexpected()
+}
+
+// escape reads one escape.
+func (r *jsonReader) escape() (rune, error) {
+	r.at++
+	c := r.peek()
+	if c == 'u' {
+		return r.unicode()
+	}
+	const from, to = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+	for i := range len(from) {
+		if from[i] == c {
+			r.at++
+			return rune(to[i]), nil
+		}
+	}
+	return 0, r.unexpected()
+}
+
+// unicode reads an escape from its u, with the second half of a pair. Half a pair is no character.
+func (r *jsonReader) unicode() (rune, error) {
+	char, err := r.hex()
+	if err != nil || !utf16.IsSurrogate(char) {
+		return char, err
+	}
+	if bytes.HasPrefix(r.data[r.at:], []byte(`\u`)) {
+		r.at++
+		second, err := r.hex()
+		if err != nil {
+			return 0, err
+		}
+		if pair := utf16.DecodeRune(char, second); pair != utf8.RuneError {
+			return pair, nil
+		}
+	}
+	return 0, &malformed{"the body has half a surrogate pair in a string"}
+}
+
+// hex reads uXXXX.
+func (r *jsonReader) hex() (rune, error) {
+	if len(r.data)-r.at < 5 {
+		r.at = len(r.data)
+		return 0, r.unexpected()
+	}
+	n, err := strconv.ParseUint(string(r.data[r.at+1:r.at+5]), 16, 32)
+	if err != nil {
+		return 0, r.unexpected()
+	}
+	r.at += 5
+	return rune(n), nil
+}

@@ -1,0 +1,226 @@
+package awsapi
+
+import (
+	"cmp"
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The Query protocol: a form whose names are paths into the input, such as
+// SendMessageBatchRequestEntry.1.MessageAttribute.2.Value.StringValue.
+
+// maxParameters bounds how many parameters a request may have. The largest input, ten messages with ten attributes each,
+// has less than 500.
+const maxParameters = 10_000
+
+// node is a name on the way to values.
+type node struct {
+	name     string
+	value    string
+	given    bool
+	children []*node
+}
+
+// child returns the child of that name, or nil.
+func (n *node) child(name string) *node {
+	for _, c := range n.children {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// elements returns the children whose names are indexes, in the order of these: they begin at 1, may have gaps, and come
+// in any order.
+func (n *node) elements() []*node {
+	type numbered struct {
+		index int
+		node  *node
+	}
+	var all []numbered
+	for _, c := range n.children {
+		if i, err := strconv.Atoi(c.name); err == nil && i > 0 {
+			all = append(all, numbered{i, c})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b numbered) int { return cmp.Compare(a.index, b.index) })
+	nodes := make([]*node, len(all))
+	for i := range all {
+		nodes[i] = all[i].node
+	}
+	return nodes
+}
+
+// parseForm makes a tree of a form's parameters. Of one that is given twice the first counts.
+func parseForm(form string) (*node, error) {
+	root := &node{}
+	count := 0
+	for form != "" {
+		var pair string
+		pair, form, _ = strings.Cut(form, "&")
+		if pair == "" {
+			continue
+		}
+		if count++; count > maxParameters {
+			return nil, &malformed{"the request has too many parameters"}
+		}
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		name, err1 := url.QueryUnescape(rawName)
+		value, err2 := url.QueryUnescape(rawValue)
+		if err1 != nil || err2 != nil {
+			return nil, &malformed{"a parameter is not well escaped"}
+		}
+		if err := root.put(name, value); err != nil {
+			return nil, err
+		}
+	}
+	return root, nil
+}
+
+func (n *node) put(path, value string) error {
+	for depth := 0; path != ""; depth++ {
+		if depth > maxDepth {
+			return &malformed{"the name of a parameter is nested too deeply"}
+		}
+		var name string
+		name, path, _ = strings.Cut(path, ".")
+		c := n.child(name)
+		if c == nil {
+			c = &node{name: name}
+			n.children = append(n.children, c)
+		}
+		n = c
+	}
+	if !n.given {
+		n.value, n.given = value, true
+	}
+	return nil
+}
+
+// readQuery reads a shape off the parameters below a node. A member that is there in the form of another type is malformed.
+func readQuery(n *node, s Shape) error {
+	for _, f := range s.Fields(nil) {
+		c := n.child(f.wire())
+		if c == nil && f.Wire != "" {
+			c = n.child(f.Name) // as services have it that do not flatten
+		}
+		if c == nil {
+			continue
+		}
+		if err := c.member(&f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *node) member(f *Field) error {
+	switch to := f.To.(type) {
+	case *[]string:
+		for _, e := range n.inner("member").elements() {
+			*to = append(*to, e.value)
+		}
+	case *map[string]string:
+		*to = make(map[string]string)
+		return n.entries(f, func(key string, value *node) error {
+			(*to)[key] = value.value
+			return nil
+		})
+	case *[]TextEntry:
+		return n.entries(f, func(key string, value *node) error {
+			*to = append(*to, TextEntry{key, value.value})
+			return nil
+		})
+	case mapping:
+		return n.entries(f, func(key string, value *node) error {
+			s := to.add()
+			*to.key(to.len() - 1) = key
+			return readQuery(value, s)
+		})
+	case sequence:
+		for _, e := range n.inner("member").elements() {
+			if err := readQuery(e, to.add()); err != nil {
+				return err
+			}
+		}
+	case part:
+		return readQuery(n, to.make())
+	default:
+		return n.scalar(f)
+	}
+	return nil
+}
+
+// inner is the node that holds the elements: one below for services that do not flatten.
+func (n *node) inner(name string) *node {
+	if c := n.child(name); c != nil {
+		return c
+	}
+	return n
+}
+
+func (n *node) entries(f *Field, visit func(key string, value *node) error) error {
+	key, value := f.sides()
+	for _, e := range n.inner("entry").elements() {
+		k, v := e.child(key), e.child(value)
+		if k == nil {
+			k, v = e.child("key"), e.child("value")
+		}
+		if k == nil {
+			return &malformed{n.name + " has an entry without a " + key}
+		}
+		if v == nil {
+			v = &node{}
+		}
+		if err := visit(k.value, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *node) scalar(f *Field) error {
+	wrong := func(must string) error { return &malformed{f.Name + " must be " + must} }
+	if !n.given {
+		return nil
+	}
+	switch to := f.To.(type) {
+	case *string:
+		*to = n.value
+	case *Text:
+		*to = Text(n.value)
+	case *Blob:
+		b, err := base64.StdEncoding.DecodeString(n.value)
+		if err != nil {
+			return wrong("base64")
+		}
+		*to = b
+	case *Int:
+		i, err := strconv.ParseInt(n.value, 10, 64)
+		if err != nil {
+			return wrong("a whole number")
+		}
+		*to = IntOf(i)
+	case *bool:
+		switch n.value {
+		case "true", "false":
+			*to = n.value == "true"
+		default:
+			return wrong("true or false")
+		}
+	case *time.Time:
+		t, err := time.Parse(time.RFC3339, n.value)
+		if err != nil {
+			return wrong("a time in ISO 8601")
+		}
+		*to = t.UTC()
+	default:
+		panic("awsapi: a member has a type that no codec knows")
+	}
+	return nil
+}
