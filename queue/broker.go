@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -203,6 +204,19 @@ func (b *Broker) List(q catalog.Query) (queues []Queue, more bool, err error) {
 		queues = append(queues, fromEntry(e))
 	}
 	return queues, more, nil
+}
+
+// DeadLetterSourceQueues returns the queues that name a queue as their dead-letter queue, in the order of their names. It
+// fails with [ErrNotFound] if there is no queue of that name.
+func (b *Broker) DeadLetterSourceQueues(name Name) ([]Queue, error) {
+	if _, err := b.Lookup(name); err != nil {
+		return nil, err
+	}
+	all, _, err := b.List(catalog.Query{Account: name.Account, Region: name.Region})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(q Queue) bool { return q.Definition.deadLetter().Queue != name.Name }), nil
 }
 
 // Purge removes every message of a queue and returns how many there were.

@@ -22,18 +22,20 @@ type bundle struct {
 	t           *testing.T
 	ctx         context.Context
 	definitions *catalog.Catalog
+	backend     *catalogtest.Memory
 }
 
 func newBundle(t *testing.T) *bundle {
 	t.Helper()
-	definitions, err := catalog.Open(t.Context(), new(catalogtest.Memory))
+	backend := new(catalogtest.Memory)
+	definitions, err := catalog.Open(t.Context(), backend)
 	if err != nil {
 		t.Fatal(err)
 	}
 	store := storetest.NewModel()
 	t.Cleanup(func() { store.Close() })
 	broker := queue.NewBroker(store, definitions, queue.NewClock(time.Time{}))
-	return &bundle{Broker: broker, t: t, ctx: t.Context(), definitions: definitions}
+	return &bundle{Broker: broker, t: t, ctx: t.Context(), definitions: definitions, backend: backend}
 }
 
 func name(s string) queue.Name {

@@ -95,14 +95,18 @@ type Mapper struct {
 	// Copy returns the entries that a piece of a log becomes, none for none. It need not be deterministic: what counts
 	// is the call whose result was appended.
 	Copy func(ctx context.Context, t *Transfer, batch []Peeked) ([]Entry, error)
-	// Move returns where each message of a queue goes, in order. A nil destination leaves the message where it is, and the
-	// transfer fails.
+	// Move returns where each message of a queue goes, in order. With an error it may return the destinations of the messages
+	// before the one at fault: these are moved, and the others stay where they are.
 	Move func(ctx context.Context, t *Transfer, batch []Message) ([]*Destination, error)
 }
 
 // ErrTransferCancelled, wrapped by the error of a mapper, ends the transfer as cancelled, for example because what it
 // was for is gone.
 var ErrTransferCancelled = errors.New("transfer was cancelled")
+
+// ErrTransferFailed, wrapped by the error of a mapper, ends the transfer as failed at once, because trying again would not
+// help. Any other error is tried again for about a minute first.
+var ErrTransferFailed = errors.New("transfer can not go on")
 
 // ErrTransferNotFound says that there is no transfer of that name, or no more.
 var ErrTransferNotFound = errors.New("transfer does not exist")

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 )
 
 // moveKept bounds how many messages that are not to be moved a move comes upon before it takes the rest for such ones too.
 const moveKept = 1000
 
 // move moves a batch of a queue's messages and says whether that was the last. A crash leaves the messages leased, so that
-// they are received again later; each move is one commit with the removal.
+// they are received again later; each move is one commit with the removal. What somebody else has in flight, or has
+// delayed, is not waited for.
 func (w *transferWork) move(ctx context.Context) (done bool, err error) {
 	if w.mapper.Move == nil {
 		return false, fmt.Errorf("%w: kind %q does not move queues", ErrTransferCancelled, w.t.Kind)
@@ -36,7 +39,7 @@ func (w *transferWork) move(ctx context.Context) (done bool, err error) {
 			return false, fmt.Errorf("reading: %w", err)
 		}
 		if len(res.Messages) == 0 {
-			return true, nil
+			return w.leftOver(ctx, len(keep))
 		}
 		var batch []Message
 		for _, m := range res.Messages {
@@ -54,15 +57,33 @@ func (w *transferWork) move(ctx context.Context) (done bool, err error) {
 	return true, nil
 }
 
+// leftoverPause is how often it is looked whether leases that a crash left have ended.
+const leftoverPause = time.Second
+
+// leftOver says, when there is nothing to receive, whether that is the end: unless a crash or a fault left messages leased,
+// beside those that are kept.
+func (w *transferWork) leftOver(ctx context.Context, kept int) (done bool, err error) {
+	now := w.ts.broker.Now()
+	if now.After(w.leased) {
+		return true, nil
+	}
+	stats, err := w.ts.broker.store.Stats(ctx, now, []ID{w.t.Source})
+	if err != nil {
+		return false, fmt.Errorf("reading: %w", err)
+	}
+	if stats[0].InFlight <= int64(kept) {
+		return true, nil
+	}
+	sleep(ctx, min(leftoverPause, w.leased.Sub(now)+time.Millisecond))
+	return false, nil
+}
+
 func (w *transferWork) moveBatch(ctx context.Context, batch []Message) (err error) {
-	settled := false
+	rest := batch // to be given back
 	defer func() {
-		if settled {
-			return
-		}
-		back := make([]Settlement, len(batch))
-		for i := range batch {
-			back[i] = Settlement{Receipt: batch[i].Receipt, Action: Release}
+		back := make([]Settlement, len(rest))
+		for i := range rest {
+			back[i] = Settlement{Receipt: rest[i].Receipt, Action: Release}
 		}
 		if released := w.release(ctx, back); err == nil {
 			err = released
@@ -74,24 +95,39 @@ func (w *transferWork) moveBatch(ctx context.Context, batch []Message) (err erro
 	}
 	t := w.t
 	to, err := w.mapper.Move(ctx, &t, batch)
-	if err != nil {
+	if i := slices.Index(to, nil); i >= 0 {
+		to = to[:i]
+	}
+	if len(to) < len(batch) && err == nil {
+		err = fmt.Errorf("message %s has no destination", batch[len(to)].ID)
+	}
+	if len(to) == 0 {
 		return err
 	}
+	settling := batch[:min(len(to), len(batch))]
+	settled := w.settle(ctx, settling, to)
+	if !errors.Is(settled, errNotSettled) {
+		rest = batch[len(settling):]
+	}
+	return errors.Join(err, settled)
+}
+
+// errNotSettled says that nothing is known to have been moved.
+var errNotSettled = errors.New("moving")
+
+// settle moves messages to their destinations and counts them. Those that can not be moved are given back.
+func (w *transferWork) settle(ctx context.Context, batch []Message, to []*Destination) (err error) {
 	settlements := make([]Settlement, len(batch))
 	size := 0
 	for i := range batch {
-		if i >= len(to) || to[i] == nil {
-			return fmt.Errorf("message %s has no destination", batch[i].ID)
-		}
 		settlements[i] = Settlement{Receipt: batch[i].Receipt, Action: Move, To: to[i]}
 		size += batch[i].Size()
 	}
 	// Once begun it is finished: a lease that is left takes its time to end.
 	results, err := w.ts.broker.store.Settle(context.WithoutCancel(ctx), w.ts.broker.Now(), settlements)
 	if err != nil {
-		return fmt.Errorf("moving: %w", err)
+		return fmt.Errorf("%w: %w", errNotSettled, err)
 	}
-	settled = true
 	w.t.Read += int64(len(batch))
 	w.t.Bytes += int64(size)
 	moved := 0
@@ -117,5 +153,8 @@ func (w *transferWork) release(ctx context.Context, settlements []Settlement) er
 		return nil
 	}
 	_, err := w.ts.broker.store.Settle(context.WithoutCancel(ctx), w.ts.broker.Now(), settlements)
+	if err != nil {
+		w.leased = w.ts.broker.Now().Add(transferLease)
+	}
 	return err
 }

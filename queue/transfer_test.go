@@ -397,8 +397,7 @@ func TestTransferMoves(t *testing.T) {
 				m.crashAfter(moments)
 				crashed := p.run() != nil
 				m.crashAfter(-1)
-				pass(2 * time.Minute) // until leases have ended
-				p = m.start(t)
+				p = m.start(t) // it waits for what the crash left leased
 				if err := p.run(); err != nil {
 					t.Fatal(err)
 				}

@@ -49,6 +49,8 @@ type transferWork struct {
 	savedRead int64
 	// paced is when the next batch may begin by the rate.
 	paced time.Time
+	// leased is until when messages may be leased by a process that crashed, or by a batch of this one that failed.
+	leased time.Time
 }
 
 // work works on a transfer until it has ended or is held, or ctx ends. It fails when the store is closed.
@@ -62,6 +64,9 @@ func (ts *Transfers) work(ctx context.Context, name Name) error {
 	}
 	w := &transferWork{ts: ts, name: name, recordID: e.ID, t: e.Value, saved: time.Now(), savedRead: e.Value.Read}
 	w.t.Name = name
+	if begun := ts.begun; w.t.Started.Before(begun) {
+		w.leased = begun.Add(transferLease)
+	}
 	mapper, ok := ts.mappers[w.t.Kind]
 	if !ok {
 		return w.end(ctx, TransferFailed, fmt.Sprintf("its kind %q is not known to this release", w.t.Kind))
@@ -82,6 +87,8 @@ func (ts *Transfers) work(ctx context.Context, name Name) error {
 			return w.keep(ctx)
 		case errors.Is(err, ErrTransferCancelled):
 			return w.end(ctx, TransferCancelled, err.Error())
+		case errors.Is(err, ErrTransferFailed):
+			return w.end(ctx, TransferFailed, err.Error())
 		case errors.Is(err, ErrStoreClosed):
 			return err
 		case ctx.Err() != nil:

@@ -43,6 +43,9 @@ type Transfers struct {
 	// claimed are the transfers being worked on.
 	claimed map[Name]bool
 	running bool
+
+	// begun is when Run was called, for it and its workers.
+	begun time.Time
 }
 
 // NewTransfers returns the transfers in a catalog, with a mapper for each Kind. It starts nothing.
@@ -130,6 +133,7 @@ func (ts *Transfers) Run(ctx context.Context) error {
 		ts.running = false
 		ts.mu.Unlock()
 	}()
+	ts.begun = ts.broker.Now()
 	r := &transferRun{ts: ts, waiting: map[Name]bool{}, ended: map[Name]bool{}, done: make(chan transferDone, transferWorkers)}
 	err := r.run(ctx)
 	if err == nil || ctx.Err() != nil {
