@@ -41,6 +41,7 @@ func TestDocsHaveEveryCode(t *testing.T) {
 func TestDocsCurl(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
+	e.deadLetterQueue("orders-failed")
 	curl := regexp.MustCompile(`(?m)^curl (?:-X (\w+) )?'?http://127\.0\.0\.1:4566([^ '\n]+)'?(?: -d '([^\n]*)')?$`)
 	receipt := regexp.MustCompile(`AQ[A-Za-z0-9_-]{48}`)
 	id := regexp.MustCompile(`01a2098d-[0-9a-f-]+`)

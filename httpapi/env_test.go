@@ -194,7 +194,7 @@ func buildEnv(tb testing.TB, store queue.Store, run bool) *env {
 	log := zerolog.New(e.log).Level(zerolog.InfoLevel)
 	api := native.New(native.Services{
 		Broker: e.broker, Rules: engine, Topics: topics,
-		Story: story.New(e.broker, defs, engine, d, attemptsLog), Functions: d, Transfers: transfers,
+		Story: story.New(e.broker, defs, engine, d, attemptsLog), Functions: d, Transfers: transfers, Redrives: queue.NewRedrives(e.broker, defs),
 	}, account, region, log)
 	hooks := ingest.New(func(name string) (ingest.Source, bool) {
 		return ingest.Source{Scheme: ingest.None}, name == "open"
@@ -286,6 +286,13 @@ func (e *env) declare() {
 	if err != nil {
 		e.tb.Fatal(err)
 	}
+}
+
+// deadLetterQueue makes a queue that another one names.
+func (e *env) deadLetterQueue(name string) {
+	e.tb.Helper()
+	get[any](e.tb, e.do("PUT", "/v1/queues/"+name, `{}`))
+	get[any](e.tb, e.do("PUT", "/v1/queues/source-of-"+name, `{"dead_letter":{"queue":"`+name+`","max_receives":1}}`))
 }
 
 // transfer makes the record of a transfer.

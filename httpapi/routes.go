@@ -35,6 +35,7 @@ func (s *Server) paths() []path {
 		{"/v1/queues/{queue}/messages/receive", methods{"POST": op(api.ReceiveMessages)}},
 		{"/v1/queues/{queue}/messages/{receipt}", methods{"DELETE": op(api.DeleteMessage), "PATCH": op(api.ChangeVisibility)}},
 		{"/v1/queues/{queue}/purge", methods{"POST": op(api.PurgeQueue)}},
+		{"/v1/queues/{queue}/redrive", methods{"POST": op(api.RedriveQueue)}},
 		{"/v1/queues/{queue}", methods{"GET": op(api.Queue), "PUT": op(api.CreateQueue), "DELETE": op(api.DeleteQueue)}},
 		{"/v1/queues", methods{"GET": op(api.ListQueues)}},
 

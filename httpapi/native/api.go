@@ -36,6 +36,7 @@ type Services struct {
 	// Functions is the dispatcher.
 	Functions Functions
 	Transfers *queue.Transfers
+	Redrives  *queue.Redrives
 }
 
 // API has a method for each operation; httpapi's routes name them.

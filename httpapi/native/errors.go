@@ -67,6 +67,8 @@ var rows = [...]struct {
 	{errUnknownFunction, http.StatusNotFound, "unknown_function", ""},
 	{queue.ErrTransferNotFound, http.StatusNotFound, "unknown_transfer", ""},
 	{queue.ErrTransferEnded, http.StatusConflict, "transfer_ended", ""},
+	{queue.ErrNotDeadLetterQueue, http.StatusConflict, "not_dead_letter_queue", ""},
+	{queue.ErrRedriveRunning, http.StatusConflict, "redrive_running", ""},
 	{errRulePaused, http.StatusConflict, "rule_paused", ""},
 	{catalog.ErrNotFound, http.StatusNotFound, "not_found", ""},
 	{queue.ErrExists, http.StatusConflict, "exists", ""},

@@ -21,6 +21,9 @@ type transfer struct {
 	// Bus and Rule are set for a transfer that brings retained events to a rule.
 	Bus     string    `json:"bus,omitempty"`
 	Rule    string    `json:"rule,omitempty"`
+	// Source is the queue that a redrive empties; Destination is absent if each message goes back to where it came from.
+	Source      string `json:"source,omitempty"`
+	Destination string `json:"destination,omitempty"`
 	Started time.Time `json:"started_at"`
 	Ended   time.Time `json:"ended_at,omitzero"`
 	// Total is how many messages there were to read when it was started; absent if that was not known.
@@ -43,6 +46,12 @@ func describeTransfer(t *queue.Transfer) transfer {
 	}
 	if params, ok := rules.BackfillOf(t); ok {
 		out.Bus, out.Rule = params.Bus, params.Rule
+	}
+	if redrive, ok := queue.RedriveOf(t); ok {
+		out.Source = redrive.Source.Name
+		if redrive.Destination != nil {
+			out.Destination = redrive.Destination.Name
+		}
 	}
 	return out
 }

@@ -77,6 +77,8 @@ type router struct {
 	fault chan error
 	// account and region are the defaults, which the file may set when the router starts.
 	account, region string
+	// aws has the waits of the AWS protocols, as the router started with them.
+	aws config.AWS
 
 	store       *pebblestore.Store
 	definitions *catalog.Catalog
@@ -84,6 +86,7 @@ type router struct {
 	rules       *rules.Engine
 	topics      *topic.Topics
 	transfers   *queue.Transfers
+	redrives    *queue.Redrives
 	dispatcher  *dispatch.Dispatcher
 	metrics     *httpapi.Metrics
 	server      *httpapi.Server
@@ -178,10 +181,11 @@ func (r *router) build(ctx context.Context) error {
 		return err
 	}
 	account, region := file.Account, file.Region
-	r.account, r.region = account, region
+	r.account, r.region, r.aws = account, region, file.AWS
 	egress := file.Egress
 	if r.opts.Dev != nil {
 		egress.Loopback = true
+		r.aws = config.AWS{} // who tries things out does not want to wait
 	}
 	if _, err := r.definitions.Declare(ctx, catalog.Builtin, "", config.Builtins(account, region), catalog.DeclareOptions{}); err != nil {
 		return err
@@ -202,7 +206,10 @@ func (r *router) build(ctx context.Context) error {
 	r.metrics.WatchStore(r.space)
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
 	r.topics = topic.New(r.broker, r.definitions)
-	r.transfers = queue.NewTransfers(r.broker, r.definitions, r.rules.Mappers())
+	r.redrives = queue.NewRedrives(r.broker, r.definitions)
+	mappers := r.rules.Mappers()
+	mappers[queue.RedriveKind] = r.redrives.Mapper()
+	r.transfers = queue.NewTransfers(r.broker, r.definitions, mappers)
 	r.transfers.Ended = r.transferred
 	r.dispatcher, err = dispatch.New(r.broker, r.definitions, dispatch.Config{
 		Attempts:      attemptsLog,
@@ -235,6 +242,7 @@ func (r *router) build(ctx context.Context) error {
 	teller := story.New(r.broker, r.definitions, r.rules, r.dispatcher, attemptsLog)
 	api := native.New(native.Services{
 		Broker: r.broker, Rules: r.rules, Topics: r.topics, Story: teller, Functions: r.dispatcher, Transfers: r.transfers,
+		Redrives: r.redrives,
 	}, account, region, r.log.With().Str("component", "http").Logger())
 	hooks := ingest.New(r.loaded.webhook, &hookPublisher{r: r, account: account, region: region}, ingest.Config{
 		WriteError: hookErrors(api), Observe: r.metrics.Hook,

@@ -52,6 +52,9 @@ func (r *router) transferred(t queue.Transfer) {
 	if params, ok := rules.BackfillOf(&t); ok {
 		e = e.Str("bus", params.Bus).Str("rule", params.Rule)
 	}
+	if redrive, ok := queue.RedriveOf(&t); ok {
+		e = e.Str("queue", redrive.Source.Name)
+	}
 	e.Str("component", "transfers").Str("transfer", t.Name.Name).Str("kind", t.Kind).Str("state", string(t.State)).
 		Int64("read", t.Read).Int64("copied", t.Copied).Int64("missed", t.Missed).Str("reason", t.Error).Msg("transfer ended")
 }
