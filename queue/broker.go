@@ -35,6 +35,8 @@ type Broker struct {
 	clock  *Clock
 	queues *catalog.Table[Definition]
 	names  *catalog.View[names]
+
+	pollers pollers
 }
 
 // NewBroker returns a broker over a store and the definitions in a catalog. Both stay the caller's to close.

@@ -19,13 +19,13 @@ type transfer struct {
 	Kind  string              `json:"kind"`
 	State queue.TransferState `json:"state"`
 	// Bus and Rule are set for a transfer that brings retained events to a rule.
-	Bus     string    `json:"bus,omitempty"`
-	Rule    string    `json:"rule,omitempty"`
+	Bus  string `json:"bus,omitempty"`
+	Rule string `json:"rule,omitempty"`
 	// Source is the queue that a redrive empties; Destination is absent if each message goes back to where it came from.
-	Source      string `json:"source,omitempty"`
-	Destination string `json:"destination,omitempty"`
-	Started time.Time `json:"started_at"`
-	Ended   time.Time `json:"ended_at,omitzero"`
+	Source      string    `json:"source,omitempty"`
+	Destination string    `json:"destination,omitempty"`
+	Started     time.Time `json:"started_at"`
+	Ended       time.Time `json:"ended_at,omitzero"`
 	// Total is how many messages there were to read when it was started; absent if that was not known.
 	Total  *int64 `json:"total,omitempty"`
 	Read   int64  `json:"read"`

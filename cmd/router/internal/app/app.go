@@ -248,7 +248,7 @@ func (r *router) build(ctx context.Context) error {
 		WriteError: hookErrors(api), Observe: r.metrics.Hook,
 	})
 	r.server = httpapi.New(httpapi.Parts{
-		Native: api, Hooks: hooks, Metrics: r.metrics.Handler(), Observe: r.metrics.Request, Extra: r.devHandler(),
+		Native: api, AWS: r.awsHandler(), Hooks: hooks, Metrics: r.metrics.Handler(), Observe: r.metrics.Request, Extra: r.devHandler(),
 	}, r.log.With().Str("component", "http").Logger())
 	return nil
 }
