@@ -31,6 +31,8 @@
 //  2. A message acknowledged or moved never comes back in the queue it left.
 //  3. Within a message group of a FIFO queue, a message is handed out only when no earlier message of the group is
 //     delayed or in flight in another receive.
-//  4. An Append names any number of queues and happens in all of them or in none.
-//  5. Memory is bounded by what is in flight, never by the backlog.
+//  4. In a standard queue a message group is a tenant: tenants take turns, and one that holds many messages in flight is
+//     passed over while others have something (fair queues). A flood of one does not make another wait.
+//  5. An Append names any number of queues and happens in all of them or in none.
+//  6. Memory is bounded by what is in flight, never by the backlog.
 package queue

@@ -32,7 +32,8 @@ type Message struct {
 	// System are attributes the router or a protocol attached (AWSTraceHeader, the delivery a message stands for).
 	// They never count toward size limits and are not shown to clients unasked.
 	System []Attribute
-	// Group is the message group, empty for none.
+	// Group is the message group, empty for none. In a FIFO queue its messages keep their order; in a standard queue it is the
+	// tenant with whom others take turns (see Store.Receive).
 	Group string
 	// DedupID is the deduplication ID in effect, empty for none.
 	DedupID string

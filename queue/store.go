@@ -38,9 +38,22 @@ type Store interface {
 	// Receive leases up to Max messages of one queue to the caller. Each is hidden until its deadline and counts as
 	// received once more. It returns no error when there is nothing to receive, and never waits.
 	//
-	// Order: standard queues and free messages in the order of the time at which they became receivable, then of
-	// sequence; messages whose lease ended before those never received. FIFO groups: see the package comment; a receive
+	// Order: free messages, which are those without a group, in the order of the time at which they became receivable,
+	// then of sequence; those whose lease ended before those never received. FIFO groups: see the package comment; a receive
 	// takes what it may of one group before the next, and a group it served comes after the others that are waiting.
+	//
+	// On a standard queue a group is a tenant: it orders nothing and locks nothing, and tenants take turns. The turn of a
+	// tenant that has something receivable is when that became so or when the tenant was last served, whichever is later; the
+	// turn of a free message is when it became receivable, except that free messages whose lease ended come first of all.
+	// What has the earliest turn is next. Of a tenant one message is taken, and then its next turn is after all that wait
+	// at that time, so that it gets another in the same call only when they have had theirs. Within a tenant the order is as
+	// among free messages: one whose lease ended comes before the tenant's others, not before other tenants.
+	//
+	// A tenant is noisy while it has [NoisyInFlight] or more messages in flight that are more than a tenth of all that are in
+	// flight in the queue, counted at the start of the call. It is passed over, without losing its turn, as long as something of
+	// a tenant that is not noisy, or a free message, is receivable. When only noisy tenants have something, the one with the
+	// fewest in flight is next, those that this call took included. So noise never keeps a message back when there is nothing
+	// else to hand out. To find a message of another tenant costs the same however many a tenant has waiting or in flight.
 	//
 	// A message that was received MaxReceives times already is leased too, for at least ExceededLease, but returned in Exceeded, with
 	// its count unchanged, for the caller to move away. A message older than Retention is not returned: it is removed and counted
@@ -166,6 +179,10 @@ type ReceiveRequest struct {
 // ExceededLease is how long a message in Exceeded is leased at least, so that whoever came upon it can move it away even
 // if it receives with no visibility timeout.
 const ExceededLease = 10 * time.Second
+
+// NoisyInFlight is how many messages in flight a tenant has at least that is noisy; the rule is that of the fair queues of
+// AWS.
+const NoisyInFlight = 30
 
 // ReceiveResult is what was received. Both slices may be nil.
 type ReceiveResult struct {

@@ -30,7 +30,7 @@ func (s *Store) Append(ctx context.Context, req queue.AppendRequest) (queue.Appe
 		e := &req.Entries[i]
 		ids[i] = e.Queue
 		bytes += len(e.Message.Body) + 256
-		indexed = indexed || e.Dedup != "" || e.Kind == queue.FIFO && e.Message.Group != ""
+		indexed = indexed || e.Dedup != "" || e.Kind != queue.Log && e.Message.Group != ""
 	}
 	set, err := s.lockAll(ids, now)
 	if err != nil {
@@ -173,11 +173,12 @@ func (t *tx) add(l *lane, n *newMessage) (queue.Appended, error) {
 		l.nextMessage, l.nextReady, l.exactMessage, l.exactReady = never, never, true, true
 	}
 	seq := l.sequence()
-	grouped := n.kind == queue.FIFO && m.Group != ""
+	grouped := n.kind != queue.Log && m.Group != ""
 	at := position{0, seq}
 	told := int64(seq >> 20) // the sent time that the key tells
+	due := max(u64(addMillis(st.clock, max(n.delay, 0))), 1)
 	if n.kind != queue.Log && !grouped {
-		at.at = max(u64(addMillis(st.clock, max(n.delay, 0))), 1)
+		at.at = due
 		told = int64(at.at)
 	}
 	h.size, h.body = uint32(m.Size()), uint32(len(m.Body))
@@ -203,7 +204,13 @@ func (t *tx) add(l *lane, n *newMessage) (queue.Appended, error) {
 	}
 	if grouped {
 		st.grouped++
-		if err := t.enqueueGroup(l, h, seq); err != nil {
+		var err error
+		if n.kind == queue.FIFO {
+			err = t.enqueueGroup(l, h, seq)
+		} else {
+			err = t.enqueueTenant(l, h, position{due, seq})
+		}
+		if err != nil {
 			return queue.Appended{}, err
 		}
 	} else if n.kind != queue.Log {
@@ -250,7 +257,7 @@ func (t *tx) putNew(l *lane, n *newMessage, at position) error {
 	return t.putIndexes(l, h, at)
 }
 
-// putIndexes writes the t, k and (on standard queues) g records of a message.
+// putIndexes writes the t and k records of a message, and the g record of one that format 1 left on a standard queue.
 func (t *tx) putIndexes(l *lane, h *messageHeader, at position) error {
 	where := putPlace(t.val[:0], at.at)
 	if h.flags&flagSent != 0 {

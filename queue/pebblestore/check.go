@@ -71,6 +71,7 @@ type checker struct {
 	inLine, heads                                int64
 	lined                                        map[h128]bool
 	delayed                                      int64
+	tenants, ofTenants                           int64 // u records, and messages that say that they have one
 }
 
 func (s *Store) checkQueue(id queue.ID, report *CheckReport) error {
@@ -131,7 +132,7 @@ func (c *checker) message(p position, value []byte) error {
 	c.messages++
 	c.bytes += int64(h.size)
 	le := l.leases[p.seq]
-	grouped := st.kind == queue.FIFO && p.at == 0
+	grouped := st.kind != queue.Log && p.at == 0
 	switch {
 	case p.seq > st.last:
 		return c.wrong(p.seq, "a sequence number that was not given yet")
@@ -186,7 +187,18 @@ func (c *checker) parts(p position, h *messageHeader, le *lease, grouped bool) e
 		}
 	}
 	flags := h.flags
-	if h.flags&flagGrouped != 0 {
+	if grouped && c.l.state.kind == queue.Standard {
+		if h.flags&flagGrouped == 0 {
+			return c.wrong(p.seq, "it has no group and lies where those lie that have")
+		}
+		if le == nil {
+			o, err := c.waitingOf(p, h)
+			if err != nil {
+				return err
+			}
+			flags = o.flags
+		}
+	} else if h.flags&flagGrouped != 0 {
 		c.inGroups++
 		if found, err := c.t.has(keyGroup(nil, id, h.group, p.at, p.seq)); err != nil || !found {
 			return errors.Join(err, c.wrong(p.seq, "the index by group misses it"))
@@ -219,11 +231,43 @@ func (c *checker) parts(p position, h *messageHeader, le *lease, grouped bool) e
 	return nil
 }
 
+// waitingOf checks what a tenant's message has that is not leased.
+func (c *checker) waitingOf(p position, h *messageHeader) (*lease, error) {
+	id, o := c.l.id, leaseOf(h, p)
+	if err := c.t.findInGroup(c.l, o); err != nil {
+		return nil, err
+	}
+	c.ofTenants++
+	if o.waiting != (o.extra.low != p.seq>>20) {
+		return nil, c.wrong(p.seq, "it is marked wrongly as one that waits")
+	}
+	if !o.waiting {
+		return o, nil
+	}
+	c.waiting++
+	if o.deadline > c.l.state.clock {
+		c.delayed++
+	}
+	p.at = o.extra.low
+	if found, err := c.t.has(key2(nil, id, subWaiting, p.at, p.seq)); err != nil || !found {
+		return nil, errors.Join(err, c.wrong(p.seq, "the index of waiting messages misses it"))
+	}
+	c.placed++
+	v, err := c.t.getCopy(key1(nil, id, subPlace, p.seq))
+	if err != nil {
+		return nil, err
+	}
+	if at, err := parsePlace(v, id, p.seq); err != nil || at != p.at {
+		return nil, c.wrong(p.seq, "the index by place does not name its turn")
+	}
+	return o, nil
+}
+
 // checkLeases compares the l records with memory and with the messages.
 func (c *checker) checkLeases() error {
 	return c.each(subLease, func(key, value []byte) error {
 		seq := tail8(key)
-		le, grouped, err := parseLease(value, c.l.id, seq)
+		le, of, err := parseLease(value, c.l.id, seq)
 		if err != nil {
 			return err
 		}
@@ -233,7 +277,7 @@ func (c *checker) checkLeases() error {
 		case known == nil:
 			return c.wrong(seq, "a lease that memory does not know")
 		case known.at != le.at, known.deadline != le.deadline, known.nonce != le.nonce, known.receives != le.receives,
-			known.flags != le.flags, (known.group != nil) != grouped:
+			known.flags != le.flags, (known.group != nil) != (of == leaseGroup), (known.tenant != nil) != (of == leaseTenant):
 			return c.wrong(seq, "memory knows another lease than the record says")
 		case seq < c.l.state.lowLease:
 			return c.wrong(seq, "the lease lies before the low-water mark")
@@ -251,7 +295,7 @@ func (c *checker) checkIndexes() error {
 	for _, index := range []struct {
 		sub byte
 		n   *int64
-	}{{subKey, &c.keys}, {subSent, &c.sents}, {subPlace, &c.places}, {subGroup, &c.groups}} {
+	}{{subKey, &c.keys}, {subSent, &c.sents}, {subPlace, &c.places}, {subGroup, &c.groups}, {subTenant, &c.tenants}} {
 		if err := c.each(index.sub, func(_, _ []byte) error { *index.n++; return nil }); err != nil {
 			return err
 		}
@@ -282,7 +326,7 @@ func (c *checker) checkLine() error {
 			return err
 		}
 		where, seq, err := parseHeadRecord(v, l.id)
-		first, _, found, err2 := c.t.nextInGroup(l, r.group, 0)
+		first, found, err2 := c.first(r.group)
 		switch {
 		case err != nil || err2 != nil:
 			return errors.Join(err, err2)
@@ -292,7 +336,7 @@ func (c *checker) checkLine() error {
 			return c.wrong(r.seq, "the group in line has another first message: %d", first)
 		case at < l.state.lowReady.at:
 			return c.wrong(r.seq, "the group in line lies before the low-water mark")
-		case l.groups[r.group] != nil:
+		case l.groups[r.group] != nil || l.tenants[r.group] != nil:
 			return c.wrong(r.seq, "the group is in line and leased")
 		}
 		return nil
@@ -302,18 +346,43 @@ func (c *checker) checkLine() error {
 	return c.each(subHead, func(_, _ []byte) error { c.heads++; return nil })
 }
 
-// checkGroups checks that every message in a FIFO group is in a group that is in line or leased.
-func (c *checker) checkGroups() error {
-	if c.l.state.kind != queue.FIFO {
-		return nil
+// first finds a group's first message.
+func (c *checker) first(group h128) (seq uint64, found bool, err error) {
+	if c.l.state.kind == queue.FIFO {
+		seq, _, found, err = c.t.nextInGroup(c.l, group, 0)
+		return seq, found, err
 	}
-	return c.each(subGroup, func(key, _ []byte) error {
+	next, err := c.t.nextOfTenant(c.l, group, position{})
+	return next.seq, next != nowhere, err
+}
+
+// checkGroups checks that every message in a group is in a group that is in line or leased, and that memory knows the
+// first message of each tenant.
+func (c *checker) checkGroups() error {
+	sub := byte(subTenant)
+	if c.l.state.kind == queue.FIFO {
+		sub = subGroup
+	}
+	if err := c.each(sub, func(key, _ []byte) error {
 		h := h128(key[10:26])
-		if _, seq := tail16(key); !c.lined[h] && c.l.groups[h] == nil {
+		if _, seq := tail16(key); !c.lined[h] && c.l.groups[h] == nil && c.l.tenants[h] == nil {
 			return c.wrong(seq, "its group is neither in line nor leased")
 		}
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	for h, tn := range c.l.tenants {
+		next, err := c.t.nextOfTenant(c.l, h, position{})
+		if err != nil {
+			return err
+		}
+		waits := next != nowhere || len(tn.returned) > 0
+		if next != tn.next || tn.leases == 0 || tn.aside || waits != (tn.index >= 0) {
+			return c.wrong(next.seq, "memory knows other things of its tenant than there are")
+		}
+	}
+	return nil
 }
 
 func (c *checker) checkCounts() error {
@@ -342,6 +411,7 @@ func (c *checker) checkCounts() error {
 		{"records by sent time", c.sents, c.sent},
 		{"records by place", c.places, c.placed},
 		{"records by group", c.groups, c.inGroups},
+		{"records by tenant", c.tenants, c.ofTenants},
 		{"groups in line", c.inLine, c.heads},
 	} {
 		if n.have != n.want {

@@ -48,6 +48,7 @@ func TestGolden(t *testing.T) {
 		"state key":    keyState(nil, 5),
 		"message key":  key2(nil, 5, subMessage, 6, 7),
 		"group key":    keyGroup(nil, 5, hash("group"), 6, 7),
+		"tenant key":   keyTenant(nil, 5, hash("group"), position{6, 7}),
 		"body key":     keyBody(nil, 5, 6, 7),
 		"dedup expiry": keyExpiryDedup(nil, 5, 6, hash("d")),
 		"catalog key":  keyCatalog("queues", "a/b/c"),
@@ -154,7 +155,7 @@ func TestNewerFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open("data", Options{FS: fs})
-	if !errors.Is(err, queue.ErrNewerFormat) || !strings.Contains(err.Error(), "77") || !strings.Contains(err.Error(), "up to 1") {
+	if !errors.Is(err, queue.ErrNewerFormat) || !strings.Contains(err.Error(), "77") || !strings.Contains(err.Error(), "up to 2") {
 		t.Errorf("open: %v, want ErrNewerFormat with both versions", err)
 	}
 }

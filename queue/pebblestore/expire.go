@@ -72,12 +72,12 @@ func (x *expirer) run() error {
 		if err := x.trim(); err != nil {
 			return err
 		}
-	case queue.FIFO:
-		if err := x.sweep(position{0, max(l.state.lowGroup, l.lookFromGroup)}, position{0, u64(x.cutoff+1) << 20}); err != nil {
-			return err
+	case queue.FIFO, queue.Standard:
+		if l.state.grouped > 0 {
+			if err := x.sweepGroups(); err != nil {
+				return err
+			}
 		}
-		fallthrough
-	case queue.Standard:
 		low := l.state.low
 		if low.less(l.lookFrom) {
 			low = l.lookFrom
@@ -88,6 +88,12 @@ func (x *expirer) run() error {
 		}
 	}
 	return x.sweepSent()
+}
+
+// sweepGroups is sweep for messages in groups.
+func (x *expirer) sweepGroups() error {
+	low := max(x.l.state.lowGroup, x.l.lookFromGroup)
+	return x.sweep(position{0, low}, position{0, u64(x.cutoff+1) << 20})
 }
 
 // sweep removes messages whose key tells that they were sent before high, and moves the low-water mark behind them.
@@ -155,7 +161,7 @@ func (x *expirer) remove(h *messageHeader, p position) error {
 	}
 	if le == nil {
 		le = leaseOf(h, p)
-		if p.at == 0 && l.state.kind == queue.FIFO {
+		if p.at == 0 {
 			if err := t.findInGroup(l, le); err != nil {
 				return err
 			}

@@ -16,16 +16,9 @@ func (t *tx) enqueueGroup(l *lane, h *messageHeader, seq uint64) error {
 		g.whole = false
 		return nil // unlock finds the message
 	}
-	in, known := l.inLine[h.group]
-	if !known {
-		var err error
-		if in, err = t.has(keyHash(t.key[:0], l.id, subHead, h.group)); err != nil {
-			return err
-		}
-		l.noteLine(h.group, in)
-	}
-	if in {
-		return nil
+	turn, err := t.turnInLine(l, h.group)
+	if err != nil || turn != notInLine {
+		return err
 	}
 	return t.standInLine(l, h.group, head{seq, l.state.clock, h.sent}, 0)
 }
@@ -43,33 +36,72 @@ func (t *tx) standInLine(l *lane, group h128, h head, turn uint64) error {
 		turn = l.turn()
 	}
 	at := position{u64(max(h.floor, addMillis(h.sent, l.state.delay))), turn}
+	l.stirred = true
+	return t.putInLine(l, group, at, h)
+}
+
+// putInLine writes the r and h records of a group.
+func (t *tx) putInLine(l *lane, group h128, at position, h head) error {
 	r := readyRecord{group: group, head: h}
 	if err := t.set(key2(t.key[:0], l.id, subReady, at.at, at.seq), putReadyRecord(t.val[:0], &r)); err != nil {
 		return err
 	}
 	l.nextReady = min(l.nextReady, int64(at.at))
-	l.stirred = true
-	l.noteLine(group, true)
+	l.noteLine(group, at.at)
 	return t.set(keyHash(t.key[:0], l.id, subHead, group), putHeadRecord(t.val[:0], at, h.seq))
 }
 
-// maxInLine bounds lane.inLine.
-const maxInLine = 512
+const (
+	// maxInLine bounds lane.inLine.
+	maxInLine = 512
+	// notInLine is the turn of a group that is not in line.
+	notInLine = math.MaxUint64
+)
 
-// noteLine remembers whether a group is in line.
-func (l *lane) noteLine(group h128, in bool) {
+// turnInLine returns from when on the turn of a group in line is.
+func (t *tx) turnInLine(l *lane, group h128) (uint64, error) {
+	turn, known := l.inLine[group]
+	if known {
+		return turn, nil
+	}
+	at, _, found, err := t.headInLine(l, group)
+	if err != nil {
+		return 0, err
+	}
+	if turn = notInLine; found {
+		turn = at.at
+	}
+	l.noteLine(group, turn)
+	return turn, nil
+}
+
+// headInLine reads the h record of a group: its place in line, and its first message.
+func (t *tx) headInLine(l *lane, group h128) (at position, first uint64, found bool, err error) {
+	v, closer, err := t.get(keyHash(t.key[:0], l.id, subHead, group))
+	if err != nil || closer == nil {
+		return at, 0, false, err
+	}
+	at, first, err = parseHeadRecord(v, l.id)
+	if e := closer.Close(); err == nil {
+		err = e
+	}
+	return at, first, true, err
+}
+
+// noteLine remembers a group's turn in line.
+func (l *lane) noteLine(group h128, turn uint64) {
 	if _, known := l.inLine[group]; !known && len(l.inLine) >= maxInLine {
 		clear(l.inLine)
 	}
 	if l.inLine == nil {
-		l.inLine = make(map[h128]bool)
+		l.inLine = make(map[h128]uint64)
 	}
-	l.inLine[group] = in
+	l.inLine[group] = turn
 }
 
 // leaveLine takes a group out of the line.
 func (t *tx) leaveLine(l *lane, group h128, at position) error {
-	l.noteLine(group, false)
+	l.noteLine(group, notInLine)
 	if err := t.delete(key2(t.key[:0], l.id, subReady, at.at, at.seq)); err != nil {
 		return err
 	}
@@ -141,15 +173,8 @@ func (t *tx) unlockEnded(l *lane) error {
 
 // removedFromGroup mends the line after a message was removed whose group is not in memory.
 func (t *tx) removedFromGroup(l *lane, group h128, seq uint64) error {
-	v, closer, err := t.get(keyHash(t.key[:0], l.id, subHead, group))
-	if err != nil || closer == nil {
-		return err
-	}
-	at, first, err := parseHeadRecord(v, l.id)
-	if e := closer.Close(); err == nil {
-		err = e
-	}
-	if err != nil || first != seq {
+	at, first, found, err := t.headInLine(l, group)
+	if err != nil || !found || first != seq {
 		return err
 	}
 	if err := t.leaveLine(l, group, at); err != nil {

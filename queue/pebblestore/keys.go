@@ -22,26 +22,32 @@ import (
 //
 // All that a queue holds, so that one range tombstone removes it (purge, drop):
 //
-//	q <queue> m <at> <sequence>         a message (messageRecord). at is when it becomes receivable; 0 in a FIFO group
+//	q <queue> m <at> <sequence>         a message (messageRecord). at is when it becomes receivable; 0 in a group
 //	q <queue> a <sequence>              an entry of a log (messageRecord)
 //	q <queue> b <sequence> <n>          n-th piece of a body over 64 KiB
 //	q <queue> e <sequence>              the state that a release left with a message
 //	q <queue> l <sequence>              a lease (leaseRecord)
-//	q <queue> p <sequence>              where a message is that changed its at since it was first received: at
+//	q <queue> p <sequence>              where a message is that changed its at since it was first received: at. Of one of a
+//	                                    tenant that waits for another time than it was appended at: the at of its u record
 //	q <queue> t <sent> <sequence>       the messages whose sent time is not told by their m key: at
 //	q <queue> k <h128 key> <sequence>   messages by Entry.Key: at
 //	q <queue> x <h128 dedup>            a deduplication ID in its window (dedupRecord)
-//	q <queue> g <h128 group> <at> <sequence>   messages by group. On a FIFO queue (at 0): what the group needs to know of
-//	                                    the message (groupRecord). On a standard queue: empty
-//	q <queue> r <ready at> <turn>       FIFO: groups that have messages and no lease, in the order of their turn
-//	q <queue> h <h128 group>            FIFO: where the group's r record is
-//	q <queue> w <not before> <sequence> FIFO: messages in groups that were released until later; empty
+//	q <queue> g <h128 group> <0> <sequence>    FIFO: messages by group, with what the group needs to know of them (groupRecord)
+//	q <queue> u <h128 group> <at> <sequence>   standard: messages by group, which is their tenant, that are not leased
+//	                                    (groupRecord). at is when the message becomes receivable
+//	q <queue> r <ready at> <turn>       groups that have messages and no lease, in the order of their turn
+//	q <queue> h <h128 group>            where the group's r record is
+//	q <queue> w <not before> <sequence> messages in groups that were released until later, and a tenant's that have a p record;
+//	                                    empty
+//
+// Format 1 had no tenants: on a standard queue, a message with a group lay among those without, at its at, with an empty g
+// record at that. Those that are left are handed out as ones without a group.
 //
 // A cursor, a low-water mark or a known position starts every iterator, so that none walks over the tombstones of what
 // was consumed.
 
 // formatVersion is the version of this schema. A change that an older release would misread raises it.
-const formatVersion = 1
+const formatVersion = 2
 
 const (
 	spaceFormat      = 'f'
@@ -63,6 +69,7 @@ const (
 	subPlace   = 'p'
 	subReady   = 'r'
 	subSent    = 't'
+	subTenant  = 'u'
 	subWaiting = 'w'
 	subDedup   = 'x'
 
@@ -116,6 +123,10 @@ func keyHash1(b []byte, q queue.ID, sub byte, h h128, v uint64) []byte {
 
 func keyGroup(b []byte, q queue.ID, h h128, at, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(keyHash1(b, q, subGroup, h, at), seq)
+}
+
+func keyTenant(b []byte, q queue.ID, h h128, p position) []byte {
+	return binary.BigEndian.AppendUint64(keyHash1(b, q, subTenant, h, p.at), p.seq)
 }
 
 func keyBody(b []byte, q queue.ID, seq uint64, n int) []byte {

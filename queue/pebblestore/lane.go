@@ -32,8 +32,13 @@ type lane struct {
 	groups map[h128]*group
 	park   map[*group]struct{}
 	first  map[*group]position
-	// inLine says of some groups, those last met, whether they are in line.
-	inLine map[h128]bool
+	// inLine says of some groups, those last met, from when on their turn in line is, or that they are not in line.
+	inLine map[h128]uint64
+
+	// tenants are those of a standard queue that have leases, waiting those among them that have other messages too, in the
+	// order of their turn. Those without leases are in line as groups are.
+	tenants map[h128]*tenant
+	waiting tenantHeap
 
 	delayed delayedCount
 
@@ -77,6 +82,7 @@ func (l *lane) reset() {
 	l.state = stateRecord{}
 	l.leases, l.active, l.returned, l.inFlight = nil, nil, nil, 0
 	l.groups, l.park, l.first, l.inLine = nil, nil, nil, nil
+	l.tenants, l.waiting = nil, nil
 	l.delayed = delayedCount{}
 	l.nextMessage, l.nextReady, l.exactMessage, l.exactReady = 0, 0, false, false
 	l.lookFrom, l.lookFromGroup, l.sentFrom = position{}, 0, 0
@@ -122,17 +128,22 @@ func (t *tx) loadLeases(l *lane) (err error) {
 	defer closeIter(it, &err)
 	for ok := it.First(); ok; ok = it.Next() {
 		seq := tail8(it.Key())
-		le, grouped, err := parseLease(it.Value(), l.id, seq)
+		le, of, err := parseLease(it.Value(), l.id, seq)
 		if err != nil {
 			return err
 		}
 		l.leases[seq] = le
-		if grouped {
+		switch of {
+		case leaseGroup:
 			g := l.group(le.extra.group)
 			le.group = g
 			g.members = append(g.members, le) // in order, as the l records are
 			g.last = max(g.last, seq)
 			g.inFlight++
+		case leaseTenant:
+			le.tenant = l.tenant(le.extra.group)
+			le.tenant.leases++
+			le.tenant.inFlight++
 		}
 		l.inFlight++
 		l.active.add(le) // advance sorts out what has passed its deadline
@@ -142,7 +153,7 @@ func (t *tx) loadLeases(l *lane) (err error) {
 			return err
 		}
 	}
-	return nil
+	return t.loadTenants(l)
 }
 
 // loadWaiting finds the messages of a group that were released until later and lie before leased ones.
@@ -273,6 +284,12 @@ func (l *lane) ended(le *lease) {
 	if !le.waiting {
 		l.inFlight--
 	}
+	if le.tenant != nil {
+		le.tenant.inFlight--
+		le.tenant.returned.add(le)
+		l.lineUp(le.tenant)
+		return
+	}
 	g := le.group
 	if g == nil {
 		l.returned.add(le)
@@ -313,6 +330,9 @@ func (l *lane) begun(le *lease) {
 	if le.group != nil {
 		le.group.inFlight++
 	}
+	if le.tenant != nil {
+		le.tenant.inFlight++
+	}
 	if le.deadline > l.state.clock {
 		l.active.add(le)
 		if le.group != nil {
@@ -331,12 +351,18 @@ func (l *lane) forget(le *lease) {
 			if le.group != nil {
 				le.group.inFlight--
 			}
+			if le.tenant != nil {
+				le.tenant.inFlight--
+			}
 		}
 		l.active.drop(le)
-	} else if le.group == nil {
-		l.returned.drop(le)
+	} else {
+		l.dropReturned(le)
 	}
 	delete(l.leases, le.seq)
+	if le.tenant != nil {
+		le.tenant.leases--
+	}
 	if g := le.group; g != nil {
 		g.drop(le)
 		l.consider(g)
@@ -351,23 +377,37 @@ func (l *lane) setDeadline(le *lease, deadline int64) {
 		if le.group != nil {
 			le.group.inFlight--
 		}
-	} else if le.group == nil {
-		l.returned.drop(le)
+		if le.tenant != nil {
+			le.tenant.inFlight--
+		}
+	} else {
+		l.dropReturned(le)
 	}
 	l.stirred = l.stirred || deadline < le.deadline
 	le.deadline = deadline
 	l.begun(le)
 }
 
-// sequence returns the next sequence number.
+// dropReturned takes a lease that has ended out of the heap that it is in.
+func (l *lane) dropReturned(le *lease) {
+	switch {
+	case le.tenant != nil:
+		le.tenant.returned.drop(le)
+		l.lineUp(le.tenant)
+	case le.group == nil:
+		l.returned.drop(le)
+	}
+}
+
+// sequence returns the next sequence number, which is after all turns there were.
 func (l *lane) sequence() uint64 {
-	l.state.last = max(l.state.last+1, uint64(max(l.state.clock, 0))<<20)
+	l.state.last = max(l.state.last+1, l.state.turn+1, uint64(max(l.state.clock, 0))<<20)
 	return l.state.last
 }
 
 // turn returns a turn after all that there were, in one order with sequences, so that groups and free messages take turns.
 func (l *lane) turn() uint64 {
-	l.state.turn = max(l.state.turn+1, l.state.last)
+	l.state.turn = max(l.state.turn, l.state.last) + 1
 	return l.state.turn
 }
 

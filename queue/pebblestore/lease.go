@@ -27,14 +27,23 @@ type lease struct {
 	waiting  bool
 	extra    *leaseExtra // nil without key and group
 	group    *group      // nil outside of FIFO groups
+	tenant   *tenant     // nil but for leases of a tenant's messages
 }
 
 // leaseExtra is what only messages with a key or a group need.
 type leaseExtra struct {
 	key, group h128
-	// low is the lowest sequence in the FIFO group when the lease began: where to look for messages that wait.
+	// low is the lowest sequence in the FIFO group when the lease began: where to look for messages that wait. Of a tenant's
+	// message it is the at of its u record, or of the one it had when the lease began: nothing of the tenant waits before.
 	low uint64
 }
+
+// What the third byte of an l record says.
+const (
+	leaseFree   = 0
+	leaseGroup  = 1 // of a message in a FIFO group
+	leaseTenant = 2 // of a tenant's message
+)
 
 func (l *lease) position() position { return position{l.at, l.seq} }
 
@@ -42,7 +51,9 @@ func (l *lease) position() position { return position{l.at, l.seq} }
 func putLease(b []byte, l *lease) []byte {
 	b = append(b[:0], 1, l.flags, 0)
 	if l.group != nil {
-		b[2] = 1
+		b[2] = leaseGroup
+	} else if l.tenant != nil {
+		b[2] = leaseTenant
 	}
 	for _, v := range [...]uint64{
 		l.at, uint64(l.deadline), uint64(l.first), uint64(l.received), uint64(l.sent), l.nonce,
@@ -59,28 +70,28 @@ func putLease(b []byte, l *lease) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crcTable()))
 }
 
-// parseLease reads an l record; grouped says that it is of a message in a FIFO group.
-func parseLease(b []byte, q queue.ID, seq uint64) (l *lease, grouped bool, err error) {
+// parseLease reads an l record; of says what the lease is of.
+func parseLease(b []byte, q queue.ID, seq uint64) (l *lease, of uint8, err error) {
 	const short = 3 + 6*8 + 3*4 + 4
 	const long = short + 16 + 16 + 8
 	if len(b) != short && len(b) != long {
-		return nil, false, corrupt(q, seq, "lease record: wrong length")
+		return nil, 0, corrupt(q, seq, "lease record: wrong length")
 	}
 	if err := checked(b, len(b)); err != "" {
-		return nil, false, corrupt(q, seq, "lease record: "+err)
+		return nil, 0, corrupt(q, seq, "lease record: "+err)
 	}
 	r := reader{b: b[1:]}
 	l = &lease{seq: seq, index: -1, flags: r.u8()}
-	grouped = r.u8() != 0
+	of = r.u8()
 	l.at, l.deadline, l.first, l.received, l.sent, l.nonce = r.u64(), r.i64(), r.i64(), r.i64(), r.i64(), r.u64()
 	l.receives, l.size, l.body = r.u32(), r.u32(), r.u32()
 	if len(b) == long {
 		l.extra = &leaseExtra{key: r.hash(), group: r.hash(), low: r.u64()}
 	}
-	if grouped && l.extra == nil {
-		return nil, false, corrupt(q, seq, "lease record: no group")
+	if of > leaseTenant || of != leaseFree && l.extra == nil {
+		return nil, 0, corrupt(q, seq, "lease record: no group")
 	}
-	return l, grouped, nil
+	return l, of, nil
 }
 
 // leaseHeap orders leases by deadline, then sequence.

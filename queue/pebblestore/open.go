@@ -160,8 +160,12 @@ func (s *Store) checkFormat() error {
 	if len(v) != 4 {
 		return fmt.Errorf("format record: %w", queue.ErrCorrupt)
 	}
-	if version := binary.BigEndian.Uint32(v); version > formatVersion {
+	version := binary.BigEndian.Uint32(v)
+	if version > formatVersion {
 		return fmt.Errorf("%w: its format is %d, this release reads up to %d", queue.ErrNewerFormat, version, formatVersion)
+	}
+	if version < formatVersion { // what it holds can be read as it is; what is written from now on, an older release can not
+		return translate(s.db.Set(key, binary.BigEndian.AppendUint32(nil, formatVersion), pebble.Sync))
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ func (s *Store) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.Re
 	rx := receiver{t: t, l: l, req: &req, now: l.state.clock}
 	if err = rx.run(); err == nil {
 		rx.readAhead()
+		err = rx.leave()
 	}
 	rx.close(&err)
 	if err == nil {
@@ -74,6 +75,14 @@ type receiver struct {
 	freeOpen bool             // free is there, or there is none
 	tookFree bool             // at least one was taken from free
 	line     *pebble.Iterator // groups in line, from the front to now
+
+	backlog *pebble.Iterator // over the u records of the tenant that was looked at last
+	of      h128             // that tenant
+	noisy   []*tenant        // tenants that were passed over: their turn has come and they are not in lane.waiting
+	taken   map[*tenant]int  // how many messages of each tenant were taken
+	shrunk  []*tenant        // tenants that lost a lease by age
+
+	stoodAgain bool // line does not show all that is in line
 }
 
 // run takes messages in their order until there are no more or no room.
@@ -83,10 +92,12 @@ func (rx *receiver) run() error {
 	if rx.req.MaxInFlight > 0 {
 		rx.room = max(rx.req.MaxInFlight-l.inFlight, 0)
 	}
+	prepare := rx.prepareTenants
 	if rx.req.Kind == queue.FIFO {
-		if err := rx.prepareGroups(); err != nil {
-			return err
-		}
+		prepare = rx.prepareGroups
+	}
+	if err := prepare(); err != nil {
+		return err
 	}
 	if err := rx.takeReturned(); err != nil || rx.done {
 		return err
@@ -94,26 +105,33 @@ func (rx *receiver) run() error {
 	for !rx.done {
 		turn, g := rx.firstTurn()
 		line := rx.lineTurn()
+		waiting := rx.tenantTurn()
 		free, err := rx.freeTurn()
 		if err != nil {
 			return err
 		}
 		switch {
-		case free != nowhere && free.less(line) && free.less(turn):
+		case free != nowhere && free.less(line) && free.less(turn) && free.less(waiting):
 			err = rx.takeFree(free)
+		case waiting != nowhere && waiting.less(line):
+			err = rx.takeWaiting()
 		case turn != nowhere && turn.less(line):
 			err = rx.takeFirst(g)
 		case line != nowhere:
-			if err = rx.takeLine(); err == nil && !rx.done {
+			take := rx.takeTenantInLine
+			if rx.req.Kind == queue.FIFO {
+				take = rx.takeLine
+			}
+			if err = take(); err == nil && !rx.done {
 				rx.line.Next()
 			}
+		case len(rx.noisy) > 0:
+			err = rx.takeNoisy()
 		default:
 			if rx.free != nil {
 				l.nextMessage, l.exactMessage = rx.now+1, false
 			}
-			if rx.line != nil {
-				l.nextReady, l.exactReady = rx.now+1, false
-			}
+			rx.lineEnds()
 			return nil
 		}
 		if err != nil {
@@ -180,6 +198,9 @@ func (rx *receiver) close(err *error) {
 	if rx.line != nil {
 		closeIter(rx.line, err)
 	}
+	if rx.backlog != nil {
+		closeIter(rx.backlog, err)
+	}
 }
 
 // freeTurn, lineTurn and firstTurn say whose turn comes next among free messages, groups in line, and groups of which
@@ -203,6 +224,9 @@ func (rx *receiver) lineTurn() position {
 		return nowhere
 	}
 	at, seq := tail16(rx.line.Key())
+	if int64(at) > rx.now {
+		return nowhere
+	}
 	return position{at, seq}
 }
 

@@ -3,13 +3,19 @@ package pebblestore
 import "github.com/signalbox-mq/signalbox/queue"
 
 // erase deletes all records of a message that is not in a log, and takes it out of the counts. leased says that it has an
-// l record. What memory knows of it, and its group's place in line, are the caller's.
+// l record; otherwise a tenant's message has a u record, at its extra's low. What memory knows of it, and its group's place
+// in line, are the caller's.
 func (t *tx) erase(l *lane, le *lease, leased bool) error {
 	if err := t.delete(key2(t.key[:0], l.id, subMessage, le.at, le.seq)); err != nil {
 		return err
 	}
 	if leased {
 		if err := t.delete(key1(t.key[:0], l.id, subLease, le.seq)); err != nil {
+			return err
+		}
+	}
+	if !leased && l.ofTenant(le) {
+		if err := t.delete(keyTenant(t.key[:0], l.id, le.extra.group, position{le.extra.low, le.seq})); err != nil {
 			return err
 		}
 	}
@@ -28,7 +34,7 @@ func (t *tx) erase(l *lane, le *lease, leased bool) error {
 	}
 	l.state.count--
 	l.state.bytes -= int64(le.size)
-	if le.at == 0 && l.state.kind == queue.FIFO {
+	if le.at == 0 {
 		l.state.grouped--
 	} else if int64(le.at) > l.state.clock {
 		l.delayed.remove(int64(le.at))
@@ -38,7 +44,7 @@ func (t *tx) erase(l *lane, le *lease, leased bool) error {
 }
 
 func (t *tx) eraseIndexes(l *lane, le *lease) error {
-	if le.flags&flagGrouped != 0 {
+	if le.flags&flagGrouped != 0 && !l.ofTenant(le) {
 		if err := t.delete(keyGroup(t.key[:0], l.id, le.extra.group, le.at, le.seq)); err != nil {
 			return err
 		}
@@ -78,10 +84,16 @@ func (t *tx) remove(l *lane, le *lease) error {
 			return err
 		}
 		l.forget(le)
+		if le.tenant != nil {
+			return t.leaveMemory(l, le.tenant)
+		}
 		return t.unlockIf(l, le.group)
 	}
 	if err := t.erase(l, le, false); err != nil {
 		return err
+	}
+	if l.ofTenant(le) {
+		return t.removedFromTenant(l, le)
 	}
 	if le.at == 0 {
 		return t.removedFromGroup(l, le.extra.group, le.seq)
@@ -125,13 +137,13 @@ func (t *tx) collect(l *lane) error {
 		}
 		st.lowLease = lowLease
 	}
-	if st.kind == queue.FIFO {
+	if st.kind == queue.FIFO || st.grouped > 0 {
 		return t.collectGroups(l)
 	}
 	return nil
 }
 
-// collectGroups does it for messages in FIFO groups, of which the first live one has to be looked for. Each tombstone is
+// collectGroups does it for messages in groups, of which the first live one has to be looked for. Each tombstone is
 // passed once in its life.
 func (t *tx) collectGroups(l *lane) (err error) {
 	low := l.state.last + 1

@@ -36,7 +36,7 @@ func (s *Store) Scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResu
 	defer l.mu.Unlock()
 	t := &tx{s: s}
 	sc := scanner{t: t, l: l, req: &req, res: none}
-	if l.state.kind == queue.FIFO {
+	if l.state.grouped > 0 {
 		low := position{0, max(l.state.lowGroup, l.lookFromGroup)}
 		if err := sc.run(subMessage, low, position{0, math.MaxUint64}); err != nil {
 			return queue.ScanResult{}, err
@@ -153,7 +153,7 @@ func (t *tx) peek(l *lane, p position, record []byte) (queue.Peeked, error) {
 		if le.deadline > l.state.clock {
 			out.Status, out.Due = queue.InFlight, timeOf(le.deadline)
 		}
-	case p.at == 0 && l.state.kind == queue.FIFO:
+	case p.at == 0:
 		le = leaseOf(&h, p)
 		if err := t.findInGroup(l, le); err != nil {
 			return out, err

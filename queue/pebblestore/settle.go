@@ -154,7 +154,13 @@ func (t *tx) find(l *lane, seq, at uint64) (*lease, error) {
 		if err != nil {
 			return nil, err
 		}
-		at = place
+		if at = place; at != 0 && l.state.kind == queue.Standard {
+			if inGroup, err := t.has(key2(t.key[:0], l.id, subMessage, 0, seq)); err != nil {
+				return nil, err
+			} else if inGroup {
+				at = 0 // the p record is of its u record
+			}
+		}
 		if h, found, err = t.header(l, position{at, seq}); err != nil {
 			return nil, err
 		}
@@ -163,14 +169,17 @@ func (t *tx) find(l *lane, seq, at uint64) (*lease, error) {
 		}
 	}
 	le := leaseOf(&h, position{at, seq})
-	if at == 0 && l.state.kind == queue.FIFO {
+	if at == 0 {
 		return le, t.findInGroup(l, le)
 	}
 	return le, nil
 }
 
-// findInGroup adds what the g record knows.
+// findInGroup adds what the g record, or the u record, knows.
 func (t *tx) findInGroup(l *lane, le *lease) error {
+	if l.state.kind == queue.Standard {
+		return t.findInTenant(l, le)
+	}
 	v, closer, err := t.get(keyGroup(t.key[:0], l.id, le.extra.group, 0, le.seq))
 	if err != nil {
 		return err
@@ -196,7 +205,7 @@ func (t *tx) header(l *lane, p position) (h messageHeader, found bool, err error
 	}
 	defer closer.Close()
 	_, err = parseHeader(&h, v, l.id, p.seq)
-	if err == nil && p.at == 0 && l.state.kind == queue.FIFO && h.flags&flagGrouped == 0 {
+	if err == nil && p.at == 0 && h.flags&flagGrouped == 0 {
 		err = corrupt(l.id, p.seq, "no group in a message of one")
 	}
 	return h, true, err
@@ -217,6 +226,8 @@ func (t *tx) release(l *lane, le *lease, st *queue.Settlement) error {
 		return t.endLease(l, le, l.state.clock)
 	case le.group != nil:
 		return t.postpone(l, le, until)
+	case le.tenant != nil:
+		return t.putOffTenant(l, le, until)
 	}
 	return t.putOff(l, le, until)
 }

@@ -19,9 +19,9 @@ type stateRecord struct {
 	// last is the last sequence number given, clock the latest now seen.
 	last  uint64
 	clock int64
-	// cursor: every live message outside of FIFO groups that lies before it is leased.
+	// cursor: every live message outside of groups that lies before it is leased.
 	cursor position
-	// Low-water marks: nothing live lies before them. low among messages outside of FIFO groups, lowGroup among those in
+	// Low-water marks: nothing live lies before them. low among messages outside of groups, lowGroup among those in
 	// groups and in logs, lowReady among r records, lowLease among l records.
 	low      position
 	lowGroup uint64
@@ -32,7 +32,7 @@ type stateRecord struct {
 	// Messages there are, and their bytes; then counters over the life of the queue.
 	count, bytes                    int64
 	appended, acked, moved, expired int64
-	// grouped is how many of the messages there are in FIFO groups.
+	// grouped is how many of the messages there are in groups.
 	grouped int64
 	// turn is the last number given to a group in line.
 	turn uint64
@@ -77,12 +77,12 @@ func parseState(s *stateRecord, b []byte, q queue.ID) error {
 	return nil
 }
 
-// groupRecord is what the g record of a message in a FIFO group holds. Receive count and state live here and not in the
+// groupRecord is what the g record of a message in a FIFO group holds, or the u record of one of a tenant. Receive count and state live here and not in the
 // message's record, so that a retry does not rewrite the body.
 type groupRecord struct {
-	flags     uint8 // flagState
+	flags     uint8 // flagState; in a u record flagPlaced too, when there are a p and a w record
 	sent      int64
-	notBefore int64 // 0: none
+	notBefore int64 // 0: none, as always in a u record
 	receives  uint32
 	first     int64
 }

@@ -91,7 +91,7 @@ func (t *tx) oldest(l *lane) (sent int64, first uint64, err error) {
 	if st.kind == queue.Log {
 		lower, upper = key1(nil, l.id, subLog, from), keySubEnd(nil, l.id, subLog)
 	}
-	if st.kind != queue.Standard {
+	if st.kind != queue.Standard || st.grouped > 0 {
 		if err := look(lower, upper, func(key, value []byte) error {
 			if key == nil {
 				l.lookFromGroup = st.last + 1

@@ -236,6 +236,13 @@ func (t *tx) look(l *lane) (ready bool, next int64, err error) {
 		next = l.active[0].deadline
 	}
 	ready = len(l.returned) > 0 || len(l.first) > 0
+	if len(l.waiting) > 0 {
+		if at := int64(l.waiting[0].turn.at); at <= l.state.clock {
+			ready = true
+		} else {
+			next = min(next, at)
+		}
+	}
 	for g := range l.first { // by the last receive's delay it may have to wait, as what is in line
 		if at := addMillis(g.members[0].sent, l.state.delay); at > l.state.clock {
 			next = min(next, at)
@@ -256,7 +263,7 @@ func (t *tx) look(l *lane) (ready bool, next int64, err error) {
 		return false, never, err
 	}
 	line := int64(never)
-	if l.state.kind == queue.FIFO {
+	if l.state.kind == queue.FIFO || l.state.grouped > 0 {
 		if line, err = t.firstDue(l, subReady, position{l.state.lowReady.at, 0}, &l.nextReady, &l.exactReady); err != nil {
 			return false, never, err
 		}

@@ -15,20 +15,25 @@ import (
 const benchBody = 1024
 
 // Benchmark measures a message's way through a store: append, receive, acknowledge, of 1 KiB each, with 1 and 10 messages in
-// a call, from 1 and 64 callers, on one standard queue, and on a FIFO queue with a group per caller. One operation is one message.
+// a call, from 1 and 64 callers, on one standard queue, with and without a tenant per caller, and on a FIFO queue with a group
+// per caller. One operation is one message.
 func Benchmark(b *testing.B, h Harness) {
-	for _, kind := range []queue.Kind{queue.Standard, queue.FIFO} {
+	for _, queues := range []struct {
+		name   string
+		kind   queue.Kind
+		groups bool
+	}{{"standard", queue.Standard, false}, {"tenants", queue.Standard, true}, {"fifo", queue.FIFO, true}} {
 		for _, callers := range []int{1, 64} {
 			for _, batch := range []int{1, 10} {
-				b.Run(fmt.Sprintf("%v/callers=%d/batch=%d", kind, callers, batch), func(b *testing.B) {
-					benchmark(b, h, kind, callers, batch)
+				b.Run(fmt.Sprintf("%s/callers=%d/batch=%d", queues.name, callers, batch), func(b *testing.B) {
+					benchmark(b, h, queues.kind, queues.groups, callers, batch)
 				})
 			}
 		}
 	}
 }
 
-func benchmark(b *testing.B, h Harness, kind queue.Kind, callers, batch int) {
+func benchmark(b *testing.B, h Harness, kind queue.Kind, groups bool, callers, batch int) {
 	data, err := h.New()
 	if err != nil {
 		b.Fatal(err)
@@ -53,7 +58,10 @@ func benchmark(b *testing.B, h Harness, kind queue.Kind, callers, batch int) {
 	b.ResetTimer()
 	for c := range callers {
 		wg.Go(func() {
-			group := fmt.Sprint("g", c)
+			group := ""
+			if groups {
+				group = fmt.Sprint("g", c)
+			}
 			for {
 				n := batch
 				if rest := left.Add(int64(-batch)) + int64(batch); rest <= 0 {

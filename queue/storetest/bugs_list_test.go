@@ -182,6 +182,57 @@ func bugs() []bug {
 				}
 			})
 		})},
+		{name: "serves the tenant that has waited longest for its message", wrap: receives(func(m *Model, req *queue.ReceiveRequest) {
+			m.edit(func(s *state) {
+				if q := s.get(req.Queue); q != nil {
+					clear(q.served)
+				}
+			})
+		})},
+		{name: "a tenant's returned messages come before other tenants", wrap: receives(func(m *Model, req *queue.ReceiveRequest) {
+			m.edit(func(s *state) {
+				q := s.get(req.Queue)
+				if q == nil || q.kind != queue.Standard {
+					return
+				}
+				for _, o := range q.messages {
+					if o.held && o.deadline > 0 && o.deadline <= q.clock(req.Now) {
+						o.deadline = 1
+						delete(q.served, o.stored.Group)
+					}
+				}
+			})
+		})},
+		{name: "never passes over a noisy tenant", wrap: receives(func(m *Model, req *queue.ReceiveRequest) {
+			m.edit(func(s *state) { s.need(req.Queue, req.Kind).noisyFrom = 1 << 30 })
+		})},
+		{name: "takes a tenant for noisy too early", wrap: receives(func(m *Model, req *queue.ReceiveRequest) {
+			m.edit(func(s *state) { s.need(req.Queue, req.Kind).noisyFrom = 2 })
+		})},
+		{name: "hands out nothing when all are noisy", wrap: func(m *Model) queue.Store {
+			return &broken{Model: m, receive: func(m *Model, req queue.ReceiveRequest) (queue.ReceiveResult, error) {
+				noisy := false
+				m.edit(func(s *state) {
+					if q := s.get(req.Queue); q != nil && q.kind == queue.Standard {
+						ms := q.clock(req.Now)
+						free, _ := q.receivable(ms, 0)
+						if next := newLine(q, free, ms).order(1); len(next) > 0 {
+							noisy = newLine(q, free, ms).noisy[next[0].stored.Group]
+						}
+					}
+				})
+				if noisy {
+					return queue.ReceiveResult{}, nil
+				}
+				return m.Receive(ctx, req)
+			}}
+		}},
+		{name: "orders within a tenant by sequence alone", wrap: received(func(m *Model, req queue.ReceiveRequest, res *queue.ReceiveResult) {
+			if n := len(res.Messages); n > 1 && req.Kind == queue.Standard && res.Messages[0].Group != "" && res.Messages[0].Group == res.Messages[n-1].Group &&
+				res.Messages[0].Sequence > res.Messages[n-1].Sequence {
+				res.Messages[0], res.Messages[n-1] = res.Messages[n-1], res.Messages[0]
+			}
+		})},
 		{name: "ignores a delay", wrap: appends(func(_ *Model, req *queue.AppendRequest) {
 			for i := range req.Entries {
 				req.Entries[i].Delay = 0

@@ -94,7 +94,7 @@ func histories() *rapid.Generator[history] {
 		verb   string
 		weight int
 	}{
-		{"append", 6}, {"receive", 6}, {"settle", 5}, {"extend", 2}, {"time", 4}, {"watch", 3}, {"stats", 2}, {"scan", 2}, {"read", 2},
+		{"append", 6}, {"receive", 6}, {"flood", 1}, {"settle", 5}, {"extend", 2}, {"time", 4}, {"watch", 3}, {"stats", 2}, {"scan", 2}, {"read", 2},
 		{"get", 1}, {"expire", 1}, {"reopen", 1}, {"purge", 1}, {"drop", 1}, {"crash", 1},
 	} {
 		for range w.weight {
@@ -141,6 +141,8 @@ func histories() *rapid.Generator[history] {
 			o.Max, o.MaxBytes, o.Visibility = 1+upTo(t, 4, "max"), often(t, 20, "bytes"), upTo(t, 4, "visibility")
 			o.MaxReceives, o.MaxInFlight = often(t, 2, "receives"), often(t, 3, "inflight")
 			o.Delay, o.Retention, o.Back = often(t, 2, "delay"), often(t, 6, "retention"), often(t, 1, "back")
+		case "flood":
+			o.Slot, o.Key, o.Visibility = upTo(t, 1, "slot"), 1+upTo(t, 2, "group"), 1+upTo(t, 4, "visibility")
 		case "settle":
 			o.Settle = rapid.SliceOfN(rapid.Custom(drawSettle), 1, 3).Draw(t, "settlements")
 		case "extend":

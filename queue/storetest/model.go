@@ -96,7 +96,12 @@ func (m *Model) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.Re
 			out.Expired++
 		}
 	}
-	order := q.deliveryOrder(free, groups, old)
+	var order []*message
+	if q.kind == queue.Standard {
+		order = newLine(q, slices.DeleteFunc(free, old), ms).order(req.Max + 1)
+	} else {
+		order = q.deliveryOrder(free, groups, old)
+	}
 	room := len(order)
 	if req.MaxInFlight > 0 {
 		room = max(0, req.MaxInFlight-q.inFlight(ms))
@@ -118,6 +123,7 @@ func (m *Model) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.Re
 		} else {
 			out.Messages = append(out.Messages, handed)
 		}
+		q.serve(o, ms)
 		if g := o.stored.Group; q.grouped(o) && q.turns[len(q.turns)-1] != g {
 			q.turns = append(slices.DeleteFunc(q.turns, func(o string) bool { return o == g }), g)
 		}

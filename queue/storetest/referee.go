@@ -107,6 +107,9 @@ func (r *referee) open() error {
 	r.store = s
 	// Which group comes first after a restart is the store's choice.
 	r.passed = map[queue.ID]map[string]map[string]bool{}
+	for _, q := range r.state.queues {
+		q.lost()
+	}
 	r.watchAll()
 	return nil
 }
@@ -120,6 +123,8 @@ func (r *referee) step(o op) error {
 		return r.append(o)
 	case "receive":
 		return r.receive(o)
+	case "flood":
+		return r.flood(o)
 	case "settle":
 		return r.settle(o)
 	case "extend":

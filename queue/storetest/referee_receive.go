@@ -45,6 +45,9 @@ func (r *referee) receive(o op) error {
 	if err := c.allow(r, req, res); err != nil {
 		return err
 	}
+	for _, m := range c.inOrder(len(res.Messages)) {
+		q.serve(m, c.ms)
+	}
 	for i, got := range slices.Concat(res.Messages, res.Exceeded) {
 		if err := r.adopt(q, c.picked[i], req, got, i >= len(res.Messages)); err != nil {
 			return err
@@ -220,6 +223,12 @@ func (c *choices) allow(r *referee, req queue.ReceiveRequest, res queue.ReceiveR
 		return fmt.Errorf("OverLimit with %d messages, room for %d, more %v", n, c.room, more)
 	case !res.OverLimit && atLimit && more && !cut:
 		return fmt.Errorf("no OverLimit with %d messages, in-flight limit %d, more there", n, req.MaxInFlight)
+	}
+	if req.Kind == queue.Standard {
+		if r.h.Unordered {
+			return nil
+		}
+		return c.tenantOrder(len(res.Messages))
 	}
 	return errors.Join(c.freeOrder(r.h.Unordered, len(res.Messages)), c.groupOrder(r, len(res.Messages)))
 }

@@ -55,6 +55,13 @@ type queueState struct {
 	// groups counts the messages of each group that has any; turns has those groups in the order in which the Model serves them.
 	groups map[string]int
 	turns  []string
+	// placed numbers all that orders tenants: the arrival of messages and the service of tenants. served is each tenant's last
+	// service; loose are the tenants that lost a receivable message, or service, in another way since.
+	placed uint64
+	served map[string]turn
+	loose  map[string]bool
+	// noisyFrom is NoisyInFlight; broken stores have another.
+	noisyFrom int
 
 	appended, acked, moved, expired int64
 }
@@ -64,8 +71,11 @@ type message struct {
 	// stored has the sender's fields, Sequence, Sent, Receives, FirstReceived and State, never a Receipt or Deadline.
 	stored queue.Message
 	key    string
-	// due is when it first became or becomes receivable.
-	due int64
+	// number is the message's place among all that orders tenants, in the order of appends.
+	number uint64
+	// due is when it first became or becomes receivable; delayed says that this was after it was appended.
+	due     int64
+	delayed bool
 	// held says that it was leased in this queue. nonce is that of the latest lease; leased and deadline are when it began and
 	// ends. After a release deadline is zero.
 	held             bool
@@ -90,7 +100,7 @@ func (s *state) get(id queue.ID) *queueState { return s.queues[id] }
 func (s *state) need(id queue.ID, kind queue.Kind) *queueState {
 	q := s.queues[id]
 	if q == nil {
-		q = &queueState{id: id, kind: kind, dedup: map[string]dedupRecord{}, groups: map[string]int{}}
+		q = &queueState{id: id, kind: kind, dedup: map[string]dedupRecord{}, groups: map[string]int{}, served: map[string]turn{}, loose: map[string]bool{}, noisyFrom: queue.NoisyInFlight}
 		s.queues[id] = q
 	}
 	return q
@@ -124,10 +134,16 @@ func (q *queueState) remove(m *message) {
 			q.turns = slices.DeleteFunc(q.turns, func(o string) bool { return o == g })
 		}
 	}
+	if status, _ := m.status(q.latest); q.tenant(m) && status == queue.Ready {
+		q.loose[m.stored.Group] = true
+	}
 }
 
 // grouped says whether the message is in a FIFO group, as opposed to free.
 func (q *queueState) grouped(m *message) bool { return q.kind == queue.FIFO && m.stored.Group != "" }
+
+// tenant says whether the message is one of a tenant's, as opposed to free.
+func (q *queueState) tenant(m *message) bool { return q.kind == queue.Standard && m.stored.Group != "" }
 
 // status of the message at ms, and when that status ends by itself.
 func (m *message) status(ms int64) (status queue.Status, due int64) {
@@ -176,11 +192,11 @@ func (q *queueState) receivable(ms, delay int64) (free []*message, groups map[st
 }
 
 // turn is a place in the order of delivery of free messages: those whose lease ended come first, then the time at which they
-// became receivable counts, then sequence.
+// became receivable counts, then which was appended first. Tenants stand in the same order.
 type turn struct {
-	class    int
-	at       int64
-	sequence uint64
+	class  int
+	at     int64
+	number uint64
 }
 
 func (t turn) before(o turn) bool {
@@ -190,7 +206,7 @@ func (t turn) before(o turn) bool {
 	if t.at != o.at {
 		return t.at < o.at
 	}
-	return t.sequence < o.sequence
+	return t.number < o.number
 }
 
 // turns returns the earliest and the latest turn that readings of the contract give the message. They are the same for
@@ -198,18 +214,18 @@ func (t turn) before(o turn) bool {
 // received" does not say whether a release counts as such an end, nor a lease of no length, nor one in the queue from which a
 // message was moved with its receive count.
 func (m *message) turns() (earliest, latest turn) {
-	seq := m.stored.Sequence
+	n := m.number
 	switch {
 	case m.vague:
-		return turn{}, turn{1, math.MaxInt64, seq}
+		return turn{}, turn{1, math.MaxInt64, n}
 	case m.released:
-		return turn{0, m.notBefore, seq}, turn{1, m.notBefore, seq}
+		return turn{0, m.notBefore, n}, turn{1, m.notBefore, n}
 	case m.held:
-		return turn{0, m.deadline, seq}, turn{0, m.deadline, seq}
+		return turn{0, m.deadline, n}, turn{0, m.deadline, n}
 	case m.stored.Receives > 0:
-		return turn{0, m.due, seq}, turn{1, m.due, seq}
+		return turn{0, m.due, n}, turn{1, m.due, n}
 	}
-	return turn{1, m.due, seq}, turn{1, m.due, seq}
+	return turn{1, m.due, n}, turn{1, m.due, n}
 }
 
 // at turns milliseconds into a time as a store returns it.

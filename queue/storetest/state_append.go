@@ -38,9 +38,11 @@ func (s *state) push(e queue.Entry, ms int64, next sequencer) queue.Appended {
 func (s *state) place(q *queueState, m *message, delay, ms int64) {
 	m.due = ms
 	if q.kind != queue.Log && !q.grouped(m) {
-		m.due = ms + delay
+		m.due, m.delayed = ms+delay, delay > 0
 	}
 	q.lastSeq = m.stored.Sequence
+	q.placed++
+	m.number = q.placed
 	q.messages = append(q.messages, m)
 	q.appended++
 	if g := m.stored.Group; q.grouped(m) {
