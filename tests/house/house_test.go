@@ -44,7 +44,8 @@ var allowed = map[string][]string{
 		"cmd/router/internal/config", "queue/pebblestore", "httpapi", "httpapi/awsapi", "httpapi/ingest", "httpapi/native", "httpapi/problem", "httpapi/sqs", "story", "dispatch",
 		"rules", "topic", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration",
 	},
-	"cmd/router": {"cmd/router/internal/app", "cmd/router/internal/config"},
+	"cmd/router/internal/bench": {},
+	"cmd/router":                {"cmd/router/internal/app", "cmd/router/internal/bench", "cmd/router/internal/config"},
 }
 
 // testOnly are packages that only tests import.
