@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// stall is how long nothing may happen where something must: then messages are lost.
-const stall = 10 * time.Second
-
 // fill sends so many messages in batches of ten, as many as the window's end allows, and returns how many were taken. Count,
 // if not nil, is called for each batch.
 func (c *crew) fill(ctx context.Context, wanted int64, w window, count func(*tally, window, time.Time, time.Time, int64)) int64 {
@@ -33,8 +30,8 @@ func (c *crew) fill(ctx context.Context, wanted int64, w window, count func(*tal
 }
 
 // drain receives and deletes so many messages. Those within the window it counts, one by one if most is 1; what is left
-// after it goes in tens. The error says that not all came.
-func (c *crew) drain(ctx context.Context, total int64, most int, w window) error {
+// after it goes in tens. It ends when nothing has come for the time of stall; the error says that not all came.
+func (c *crew) drain(ctx context.Context, total int64, most int, w window, stall time.Duration) error {
 	var deleted atomic.Int64
 	var progress atomic.Int64 // when the last one was deleted, in nanoseconds since start
 	start := time.Now()

@@ -31,11 +31,11 @@ func (m *measurement) longPoll(ctx context.Context) ([]phase, error) {
 	var parts sync.WaitGroup
 	parts.Go(func() { p.waiters.each(func(c *client) { p.wait(waiting, c) }) })
 	p.send(ctx, interval)
-	p.finish(ctx)
+	p.finish(ctx, o.stall())
 	cancel()
 	parts.Wait()
 
-	s := p.waiters.sample(from, from.Add(o.Duration+stall), true)
+	s := p.waiters.sample(from, from.Add(o.Duration+o.stall()), true)
 	sending := p.senders.sample(from, from, false)
 	if s.Errors += sending.Errors; s.FirstError == "" {
 		s.FirstError = sending.FirstError
@@ -47,7 +47,7 @@ func (m *measurement) longPoll(ctx context.Context) ([]phase, error) {
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return []phase{{"long-poll", s}}, err
+	return []phase{{name: "long-poll", sample: s}}, err
 }
 
 // poll is the state of a long-poll measurement.
@@ -142,8 +142,8 @@ func (p *poll) arrived(c *client, m message, at time.Time) error {
 	return nil
 }
 
-// finish waits until all that was sent has been deleted, as long as some still come.
-func (p *poll) finish(ctx context.Context) {
+// finish waits until all that was sent has been deleted, or nothing has come for the time of stall.
+func (p *poll) finish(ctx context.Context, stall time.Duration) {
 	limit := time.NewTimer(stall)
 	defer limit.Stop()
 	for p.deleted.Load() < p.sent.Load() && p.waiters.goesOn(ctx) {

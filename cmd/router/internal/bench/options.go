@@ -47,6 +47,16 @@ type Options struct {
 	// Progress is told what is being measured: on a terminal in one line that changes, else in a line per measurement.
 	Progress io.Writer
 	Terminal bool
+
+	stallLimit time.Duration
+}
+
+// stall is how long nothing may happen where something must, before messages are taken for lost.
+func (o *Options) stall() time.Duration {
+	if o.stallLimit > 0 {
+		return o.stallLimit
+	}
+	return 10 * time.Second
 }
 
 // InvalidError says what is wrong with an option.

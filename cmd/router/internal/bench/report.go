@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -49,7 +48,7 @@ type Result struct {
 	Memory *Memory `json:"memory,omitempty"`
 }
 
-// Memory is what the own server took, in bytes: the most at any time, and in the end.
+// Memory is what the own server took, in bytes: the most at any time of a backlog up to the end of this phase, and then.
 type Memory struct {
 	PeakRSS  int64 `json:"peak_rss_bytes"`
 	RSSAfter int64 `json:"rss_after_bytes"`
@@ -76,7 +75,6 @@ type collector struct {
 	report *Report
 	cell   cell
 	phases []*Result
-	memory *Memory
 }
 
 func (r *Report) collect(c cell) *collector { return &collector{report: r, cell: c} }
@@ -93,6 +91,7 @@ func (c *collector) add(target string, p phase) {
 		*series = &Series{}
 	}
 	(*series).Rounds = append((*series).Rounds, p.sample)
+	c.phases[i].Memory = p.memory
 }
 
 func (r *Result) series(target string) **Series {
@@ -113,7 +112,6 @@ func (c *collector) finish() {
 		r.F1.finish()
 		r.F2.finish()
 		r.OfF1, r.OfF2 = r.Server.of(r.F1), r.Server.of(r.F2)
-		r.Memory = c.memory
 	}
 }
 
@@ -178,29 +176,43 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// WriteTable writes what a person wants to see: rates with their ratios to the floors, then latencies.
+// WriteTable writes what a person wants to see: rates with their ratios to the floors, latencies, and the server's memory.
 func (r *Report) WriteTable(w io.Writer) error {
 	server := r.Server
 	if server == "" {
 		server = "own server"
 	}
-	if _, err := fmt.Fprintf(w, "%s on %s, %d processors, %s; rounds of %s after %s, %s\n", server, r.System, r.Processors, r.Go, r.Duration, r.Warmup,
-		r.Began.Format(time.DateTime)); err != nil {
+	about := fmt.Sprintf("%s on %s, %d processors, %s; rounds of %s after %s, %s\n", server, r.System, r.Processors, r.Go, r.Duration, r.Warmup,
+		r.Began.Format(time.DateTime))
+	if r.InMemory {
+		about += "The data was on a file system in memory: a sync cost nothing. Choose another with --dir.\n"
+	}
+	if _, err := io.WriteString(w, about); err != nil {
 		return err
 	}
-	if r.InMemory {
-		if _, err := fmt.Fprintln(w, "The data was on a file system in memory: a sync cost nothing. Choose another with --dir."); err != nil {
-			return err
-		}
+	if err := r.rates().write(w); err != nil {
+		return err
 	}
-	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)}
-	t.row("", "body", "clients", "messages/s", "lowest", "highest", "F1", "of F1", "F2", "of F2", "errors")
+	if err := r.latencies().write(w); err != nil {
+		return err
+	}
+	if memory := r.memory(); len(memory) > 1 {
+		return memory.write(w)
+	}
+	return nil
+}
+
+func (r *Report) rates() table {
+	t := table{{"messages/s", "body", "clients", "median", "lowest", "highest", "F1", "of F1", "F2", "of F2", "errors"}}
 	for _, x := range r.Results {
 		t.row(x.Scenario, size(x.Body), strconv.Itoa(x.Clients), x.Server.median(), x.Server.lowest(), x.Server.highest(),
 			x.F1.median(), ratio(x.OfF1), x.F2.median(), ratio(x.OfF2), x.errors())
 	}
-	t.row()
-	t.row("milliseconds", "body", "clients", "p50", "p90", "p99", "p99.9", "max")
+	return t
+}
+
+func (r *Report) latencies() table {
+	t := table{{"milliseconds", "body", "clients", "p50", "p90", "p99", "p99.9", "max"}}
 	for _, x := range r.Results {
 		for _, s := range []struct {
 			name   string
@@ -212,18 +224,17 @@ func (r *Report) WriteTable(w io.Writer) error {
 			}
 		}
 	}
-	if t.flush(); t.err != nil {
-		return t.err
-	}
+	return t
+}
+
+func (r *Report) memory() table {
+	t := table{{"MiB resident", "body", "clients", "peak", "after"}}
 	for _, x := range r.Results {
-		if x.Memory != nil && x.Memory.PeakRSS > 0 && x.Scenario == "backlog-drain" {
-			if _, err := fmt.Fprintf(w, "\nbacklog of %s messages of %s: resident %s MiB at most, %s MiB after\n",
-				thousands(float64(x.Server.Rounds[0].Messages)), size(x.Body), mib(x.Memory.PeakRSS), mib(x.Memory.RSSAfter)); err != nil {
-				return err
-			}
+		if x.Memory != nil && x.Memory.PeakRSS > 0 {
+			t.row(x.Scenario, size(x.Body), strconv.Itoa(x.Clients), mib(x.Memory.PeakRSS), mib(x.Memory.RSSAfter))
 		}
 	}
-	return nil
+	return t
 }
 
 // The median, lowest and highest as text, "-" where nothing was measured.
@@ -261,26 +272,36 @@ func (r *Result) errors() string {
 	return thousands(float64(n))
 }
 
-// table writes rows and keeps the first error.
-type table struct {
-	w   *tabwriter.Writer
-	err error
-}
+// table is rows of cells, the first aligned to the left and the others to the right.
+type table [][]string
 
-// row writes a row. The first cell is aligned to the left by what is appended to it: the writer aligns to the right.
-func (t *table) row(cells ...string) {
-	if len(cells) > 0 {
-		cells[0] = fmt.Sprintf("%-20s", cells[0])
-	}
-	if _, err := fmt.Fprintln(t.w, strings.Join(cells, "\t")+"\t"); t.err == nil {
-		t.err = err
-	}
-}
+func (t *table) row(cells ...string) { *t = append(*t, cells) }
 
-func (t *table) flush() {
-	if err := t.w.Flush(); t.err == nil {
-		t.err = err
+// write writes the rows and an empty line.
+func (t table) write(w io.Writer) error {
+	var widths []int
+	for _, cells := range t {
+		for i, c := range cells {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], len(c))
+		}
 	}
+	var b strings.Builder
+	for _, cells := range t {
+		for i, c := range cells {
+			if i == 0 {
+				fmt.Fprintf(&b, "%-*s", widths[i], c)
+			} else {
+				fmt.Fprintf(&b, "  %*s", widths[i], c)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // thousands writes a whole number as people read it: 12,345.

@@ -128,10 +128,6 @@ func (r *runner) cell(ctx context.Context, c cell) (err error) {
 			}
 		}
 	}
-	if t := targets[0]; c.scenario.once && t.child != nil {
-		resident, peak := memoryOf(t.child.cmd.Process.Pid)
-		collected.memory = &Memory{PeakRSS: peak, RSSAfter: resident}
-	}
 	return nil
 }
 

@@ -23,6 +23,8 @@ type scenario struct {
 type phase struct {
 	name   string
 	sample *Sample
+	// memory is nil where it is of no interest.
+	memory *Memory
 }
 
 func scenarios() []scenario {
@@ -88,7 +90,7 @@ func (m *measurement) repeat(ctx context.Context, name string, messages int64, s
 	w := window{from: from, until: from.Add(m.options.Duration)}
 	profiled := m.profile(ctx, name, w.from)
 	crew.repeat(ctx, w, messages, step)
-	return []phase{{name, crew.sample(w.from, w.until, false)}}, errors.Join(ctx.Err(), profiled())
+	return []phase{{name: name, sample: crew.sample(w.from, w.until, false)}}, errors.Join(ctx.Err(), profiled())
 }
 
 // roundTrip measures the whole life of a message: each client sends one, receives one (its own or another's) and deletes it.
@@ -100,7 +102,7 @@ func (m *measurement) roundTrip(ctx context.Context) ([]phase, error) {
 		}
 		sent.Add(1)
 		// There is always one for each who sent: if not at once, the server was slow to show it.
-		for limit := time.Now().Add(stall); ; {
+		for limit := time.Now().Add(m.options.stall()); ; {
 			if err := c.receiveSome(ctx); err != nil {
 				return err
 			}
@@ -108,7 +110,7 @@ func (m *measurement) roundTrip(ctx context.Context) ([]phase, error) {
 				break
 			}
 			if time.Now().After(limit) {
-				return fmt.Errorf("ReceiveMessage: none of the messages sent came within %s", stall)
+				return fmt.Errorf("ReceiveMessage: none of the messages sent came within %s", m.options.stall())
 			}
 		}
 		if err := c.deleteOne(ctx); err != nil {
@@ -147,10 +149,10 @@ func (m *measurement) fillAndDrain(ctx context.Context, name string, most int, a
 	began := time.Now()
 	until := began.Add(o.Duration)
 	profiled := m.profile(ctx, name, began)
-	err := crew.drain(ctx, sent, most, window{from: began, until: until})
+	err := crew.drain(ctx, sent, most, window{from: began, until: until}, o.stall())
 	s := crew.sample(began, until, true)
 	m.drained(ctx, s, err)
-	return []phase{{name, s}}, errors.Join(ctx.Err(), profiled())
+	return []phase{{name: name, sample: s}}, errors.Join(ctx.Err(), profiled())
 }
 
 // drained checks what a drain came to.
@@ -180,18 +182,29 @@ func (m *measurement) backlog(ctx context.Context) ([]phase, error) {
 	if sent != wanted && ctx.Err() == nil && filled.Errors == 0 {
 		filled.fail(fmt.Errorf("%d of %d messages were sent", sent, wanted))
 	}
+	phases := []phase{{name: send, sample: filled, memory: m.memory()}}
 	if err := errors.Join(ctx.Err(), profiled()); err != nil {
-		return []phase{{send, filled}}, err
+		return phases, err
 	}
 
 	draining := m.crew(batchSize)
 	defer draining.close()
 	began = time.Now()
 	profiled = m.profile(ctx, drain, began)
-	err := draining.drain(ctx, sent, batchSize, window{from: began, until: forever})
+	err := draining.drain(ctx, sent, batchSize, window{from: began, until: forever}, m.options.stall())
 	drained := draining.sample(began, forever, true)
 	m.drained(ctx, drained, err)
-	return []phase{{send, filled}, {drain, drained}}, errors.Join(ctx.Err(), profiled())
+	phases = append(phases, phase{name: drain, sample: drained, memory: m.memory()})
+	return phases, errors.Join(ctx.Err(), profiled())
+}
+
+// memory is what the own server takes, nil of another's.
+func (m *measurement) memory() *Memory {
+	if m.server == nil {
+		return nil
+	}
+	resident, peak := memoryOf(m.server.cmd.Process.Pid)
+	return &Memory{PeakRSS: peak, RSSAfter: resident}
 }
 
 // empty checks that the queue gives no message.
