@@ -72,9 +72,10 @@ func (d *Dev) Ready(opts Options) func(address string) {
 		}
 		if opts.Config != "" {
 			d.printf("It watches %s. Publish with: curl -s %s/v1/events -d '{\"source\": …, \"type\": …, \"data\": …}'\n", opts.Config, url)
-			return
+		} else {
+			d.printf(devGuide, url)
 		}
-		d.printf(devGuide, url)
+		d.printf(devAWS, url)
 	}
 }
 
@@ -96,6 +97,12 @@ Publish one for a function that always fails. It is retried after 1s and 2s, the
 Ask what became of an event, with the id that its publish answered:
 
   curl -s %[1]s/v1/events/ID
+`
+
+// devAWS is what makes AWS SDKs talk to the router.
+const devAWS = `Any AWS SDK uses its queues as SQS, once it is told where:
+
+  export AWS_ENDPOINT_URL=%[1]s AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev
 `
 
 func (d *Dev) event(bus catalog.Name, ev *event.Event, match *rules.Match) {
