@@ -9,7 +9,7 @@ import (
 )
 
 // longPoll measures how long a message takes from the start of its send to those who wait for one, at a fixed rate. The
-// clients wait; the senders are others, as many as the rate needs. A message's time begins when it is due and a sender
+// clients wait; the senders are others. A message's time begins when it is due and a sender
 // should send it, so a server that keeps the senders waiting does not look faster for it.
 func (m *measurement) longPoll(ctx context.Context) ([]phase, error) {
 	o := m.options
@@ -23,7 +23,8 @@ func (m *measurement) longPoll(ctx context.Context) ([]phase, error) {
 	p := &poll{warm: warm, total: total, due: make([]atomic.Int64, total), start: time.Now(), moved: make(chan struct{}, 1)}
 	p.waiters = newCrew(m.address, m.queueURL, m.clients, clientOptions{body: m.body, most: batchSize, waitSeconds: 20})
 	defer p.waiters.close()
-	p.senders = newCrew(m.address, m.queueURL, min(max(o.Rate/50, 8), 256), clientOptions{body: m.body, most: 1})
+	// So many senders keep the rate of a server that takes 100 ms for each send.
+	p.senders = newCrew(m.address, m.queueURL, min(max(o.Rate/10, 8), 512), clientOptions{body: m.body, most: 1})
 	defer p.senders.close()
 
 	from := p.start.Add(time.Duration(warm) * interval)

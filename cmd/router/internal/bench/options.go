@@ -68,10 +68,11 @@ type InvalidError struct {
 
 func (e *InvalidError) Error() string { return "--" + e.Option + ": " + e.Reason }
 
-// The least and the largest body.
 const (
-	leastBody   = 64
+	leastBody   = 64 // a body's frame is 34 bytes
 	largestBody = 100 << 10
+	// mostPolled bounds what long-poll has to remember.
+	mostPolled = 10_000_000
 )
 
 // Validate returns all that is wrong, as *InvalidErrors joined.
@@ -119,6 +120,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Rate < 1 || o.Rate > 1_000_000 {
 		wrong("rate", "must be from 1 to 1000000 messages a second")
+	}
+	if slices.Contains(o.Scenarios, "long-poll") && float64(o.Rate)*(o.Warmup+o.Duration).Seconds() > mostPolled {
+		wrong("rate", "at most %d messages are sent in a round", mostPolled)
 	}
 	if o.Messages < batchSize {
 		wrong("messages", "must be at least %d", batchSize)

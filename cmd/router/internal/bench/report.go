@@ -180,7 +180,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 func (r *Report) WriteTable(w io.Writer) error {
 	server := r.Server
 	if server == "" {
-		server = "own server"
+		server = "this router"
 	}
 	about := fmt.Sprintf("%s on %s, %d processors, %s; rounds of %s after %s, %s\n", server, r.System, r.Processors, r.Go, r.Duration, r.Warmup,
 		r.Began.Format(time.DateTime))

@@ -32,7 +32,7 @@ func testReport() *Report {
 
 func TestTable(t *testing.T) {
 	t.Parallel()
-	const want = `own server on linux/amd64, 2 processors, go1; rounds of 3s after 1s, 2026-01-02 03:04:05
+	const want = `this router on linux/amd64, 2 processors, go1; rounds of 3s after 1s, 2026-01-02 03:04:05
 The data was on a file system in memory: a sync cost nothing. Choose another with --dir.
 messages/s     body  clients     median     lowest    highest      F1  of F1  F2  of F2  errors
 send           1KiB       64     20,000     10,000     30,000  40,000   0.50   -      -       0

@@ -108,7 +108,8 @@ func parseHead(text []byte) (head, error) {
 	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[7] != '0' && line[7] != '1' || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
 		return head{}, fmt.Errorf("%w: it begins with %.40q", errResponse, line)
 	}
-	h := head{length: -1, closes: line[7] == '0'}
+	old := line[7] == '0'
+	h := head{length: -1, closes: old}
 	for _, c := range line[9:12] {
 		if c < '0' || c > '9' {
 			return head{}, fmt.Errorf("%w: its status is %q", errResponse, line[9:12])
@@ -127,6 +128,9 @@ func parseHead(text []byte) (head, error) {
 		if err := h.header(line[:colon], bytes.Trim(line[colon+1:], " \t")); err != nil {
 			return head{}, err
 		}
+	}
+	if old && h.chunked {
+		return head{}, fmt.Errorf("%w: HTTP/1.0 has no chunks", errResponse) // some ignore the header, which is as good a guess
 	}
 	return h, nil
 }

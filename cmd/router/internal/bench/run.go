@@ -119,6 +119,9 @@ func (r *runner) cell(ctx context.Context, c cell) (err error) {
 			r.progress.begin(fmt.Sprintf("%s %s, %d clients, round %d of %d, %s",
 				c.scenario.name, size(c.body), c.clients, round+1, c.rounds(r.options), t.name))
 			phases, err := r.measure(ctx, c, t, round)
+			if ctx.Err() != nil {
+				return fmt.Errorf("interrupted: %w", ctx.Err()) // a round cut short is no figure
+			}
 			for _, p := range phases {
 				collected.add(t.name, p)
 				r.progress.done(p)

@@ -243,6 +243,7 @@ func TestOptions(t *testing.T) {
 		"--warmup":      func(o *Options) { o.Warmup = -1 },
 		"--rounds":      func(o *Options) { o.Rounds = 0 },
 		"--rate":        func(o *Options) { o.Rate = 0 },
+		"--rate: at":    func(o *Options) { o.Scenarios, o.Rate, o.Duration = []string{"long-poll"}, 1e6, time.Hour },
 		"--messages":    func(o *Options) { o.Messages = 9 },
 		"--floors":      func(o *Options) { o.Floors = "maybe" },
 		"--floors: the": func(o *Options) { o.Floors, o.Scenarios = FloorsOnly, []string{"backlog"} },
