@@ -105,7 +105,8 @@ func (r *responseReader) head() (head, error) {
 func parseHead(text []byte) (head, error) {
 	line, rest, _ := bytes.Cut(text, []byte("\r\n"))
 	// "HTTP/1.1 200 OK"; the reason may be missing.
-	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[7] != '0' && line[7] != '1' || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
+	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[7] != '0' && line[7] != '1' || line[8] != ' ' || len(line) > 12 && line[12] != ' ' ||
+		bytes.IndexByte(line, '\n') >= 0 { // some take it for the end of a line
 		return head{}, fmt.Errorf("%w: it begins with %.40q", errResponse, line)
 	}
 	old := line[7] == '0'
@@ -122,7 +123,7 @@ func parseHead(text []byte) (head, error) {
 	for len(rest) > 0 {
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
 		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 {
+		if colon <= 0 || bytes.IndexByte(line, '\n') >= 0 {
 			return head{}, fmt.Errorf("%w: it has the header %.40q", errResponse, line)
 		}
 		if err := h.header(line[:colon], bytes.Trim(line[colon+1:], " \t")); err != nil {
@@ -243,6 +244,9 @@ func (r *responseReader) line() ([]byte, error) {
 		if i := bytes.Index(text[max(searched-1, 0):], []byte("\r\n")); i >= 0 {
 			n := max(searched-1, 0) + i
 			r.start += n + 2
+			if bytes.IndexByte(text[:n], '\n') >= 0 {
+				return nil, fmt.Errorf("%w: a line ends without CR", errResponse)
+			}
 			return text[:n], nil
 		}
 		if searched = len(text); searched > maxHead {

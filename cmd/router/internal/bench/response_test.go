@@ -85,6 +85,8 @@ func FuzzResponse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), uint8(3))
 	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"), uint8(1))
 	f.Add([]byte("HTTP/1.0 503 Oh\r\nConnection: keep-alive\r\n\r\nto the end"), uint8(0))
+	f.Add([]byte("HTTP/1.0 200 \r\nTrAnsfer-EnCoding:Chunked\r\n\r\n00\r\n\r\n"), uint8(1))
+	f.Add([]byte("HTTP/1.0 200 \n\r\n\r\n"), uint8(72))
 	f.Fuzz(func(t *testing.T, text []byte, piece uint8) {
 		var ours response
 		err := newResponseReader(&pieces{text, int(piece)}).read(&ours)
