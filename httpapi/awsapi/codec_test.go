@@ -78,7 +78,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		t.Fatalf("not JSON: %s", w.b)
 	}
 	var got every
-	if err := new(jsonReader).readJSON(w.b, &got); err != nil {
+	if err := new(jsonReader).readJSON(bytes.Clone(w.b), &got); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -270,7 +270,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"Inner":[null,{}],"Values":{"a":{"Text":"b"},"a":{}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var got every
-		if err := new(jsonReader).readJSON(data, &got); err != nil {
+		if err := new(jsonReader).readJSON(bytes.Clone(data), &got); err != nil {
 			return
 		}
 		if len(bytes.TrimSpace(data)) > 0 && !json.Valid(data) {
@@ -282,7 +282,7 @@ func FuzzJSON(f *testing.F) {
 			t.Fatalf("wrote what is no JSON: %q", w.b)
 		}
 		var again every
-		if err := new(jsonReader).readJSON(w.b, &again); err != nil {
+		if err := new(jsonReader).readJSON(bytes.Clone(w.b), &again); err != nil {
 			t.Fatalf("does not read what it wrote: %v: %q", err, w.b)
 		}
 		var w2 jsonWriter

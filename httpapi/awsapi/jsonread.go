@@ -14,7 +14,7 @@ import (
 // maxDepth bounds how deeply a request may nest. No input of an AWS API comes near it.
 const maxDepth = 64
 
-// jsonReader reads a shape off a JSON document in one pass: RFC 8259, in UTF-8. Members that the shape does not have are
+// jsonReader reads a shape off a JSON document in one pass, which destroys the document: RFC 8259, in UTF-8. Members that the shape does not have are
 // passed over, null is the same as absent, and of a member that comes twice the last counts, as on AWS.
 type jsonReader struct {
 	data   []byte
@@ -436,9 +436,9 @@ func (r *jsonReader) quoted() ([]byte, error) {
 	return nil, r.unexpected()
 }
 
-// escaped reads the rest of a string that has escapes.
+// escaped reads the rest of a string that has escapes. The text takes the place of its JSON, than which it is never longer.
 func (r *jsonReader) escaped(start int) ([]byte, error) {
-	text := append(make([]byte, 0, 2*(r.at-start)+64), r.data[start:r.at]...)
+	text := r.data[start:r.at]
 	for r.at < len(r.data) {
 		switch c := r.data[r.at]; {
 		case c == '"':
@@ -446,7 +446,7 @@ func (r *jsonReader) escaped(start int) ([]byte, error) {
 			if !utf8.Valid(text) {
 				return nil, &malformed{"the body is not valid UTF-8"}
 			}
-			return text, nil
+			return text[:len(text):len(text)], nil
 		case c < ' ':
 			return nil, r.unexpected()
 		case c != '\\':
