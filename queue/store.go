@@ -94,7 +94,7 @@ type Store interface {
 	Stats(ctx context.Context, now time.Time, queues []ID) ([]Stats, error)
 
 	// Expire removes messages by age and logs by age and size, a bounded piece of work per call; see [Expiry]. It also
-	// forgets idempotency tokens and deduplication IDs whose window has passed (these never depend on it being called).
+	// forgets idempotency tokens, deduplication IDs and receive attempts whose window has passed (these never depend on it being called).
 	Expire(ctx context.Context, now time.Time, expiries []Expiry) ([]Expired, error)
 
 	// Watch returns a new watcher over no queues. The caller closes it.
@@ -174,7 +174,25 @@ type ReceiveRequest struct {
 	Delay time.Duration
 	// Retention is how old, from Sent, a message gets: at that age it is gone. Zero or less for any age.
 	Retention time.Duration
+	// Attempt names a receive from a FIFO queue, at most 128 bytes, so that it can be repeated when its answer was lost; empty
+	// for none. On other queues it is ignored.
+	//
+	// If a receive with the same Attempt returned Messages less than its AttemptWindow ago, the same are returned again, with
+	// the same receipts and receive counts and whatever Max and the limits say, and their leases now end Visibility from now.
+	// That counts as a use of the Attempt like the first. It happens only if all these leases still stand as they were given:
+	// none settled, none with another deadline by Extend, none past its deadline. Otherwise what was known of the Attempt is
+	// forgotten and the receive is a fresh one. So it is when Visibility is zero: then leases that stand end first, as by an
+	// Extend to zero, and their messages are received afresh.
+	//
+	// What the Attempt handed out is committed together with the leases; Exceeded is not part of it, and a receive without
+	// Messages is not remembered. Purge and Drop forget it.
+	Attempt string
+	// AttemptWindow is at most 7d; zero or less remembers nothing.
+	AttemptWindow time.Duration
 }
+
+// MaxAttempt is how long an Attempt may be, in bytes; a longer one is refused with an [*InvalidError].
+const MaxAttempt = 128
 
 // ExceededLease is how long a message in Exceeded is leased at least, so that whoever came upon it can move it away even
 // if it receives with no visibility timeout.

@@ -300,6 +300,12 @@ func (c *checker) checkIndexes() error {
 			return err
 		}
 	}
+	if err := c.each(subAttempt, func(_, value []byte) error {
+		_, err := parseAttempt(value, c.l.id)
+		return err
+	}); err != nil {
+		return err
+	}
 	waiting := int64(0)
 	if err := c.each(subWaiting, func(_, _ []byte) error { waiting++; return nil }); err != nil {
 		return err

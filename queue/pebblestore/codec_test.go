@@ -188,6 +188,7 @@ func FuzzRecords(f *testing.F) {
 			_ = parseState(&stateRecord{}, v, 5)
 			_, _, _, _ = parseToken(v)
 			_, _, _ = parseDedup(v, 5)
+			_, _ = parseAttempt(v, 5)
 			_, _ = parseCatalog([]byte("cqueues\x00a/b/c"), v)
 			_, _ = parsePlace(v, 5, 8)
 		}

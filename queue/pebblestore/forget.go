@@ -6,17 +6,18 @@ import (
 	"github.com/signalbox-mq/signalbox/queue"
 )
 
-// forgetPiece is how many tokens and deduplication IDs one Expire forgets.
+// forgetPiece is how many tokens, deduplication IDs and receive attempts one Expire forgets.
 const forgetPiece = 10_000
 
 // expired is one y record whose time has come.
 type expired struct {
 	key   []byte
+	kind  byte     // expiryToken, expiryDedup or expiryAttempt
 	queue queue.ID // zero for a token
 	hash  h128
 }
 
-// forget removes idempotency tokens and deduplication IDs whose window has passed. They do not count any more as it is;
+// forget removes idempotency tokens, deduplication IDs and receive attempts whose window has passed. They do not count any more as it is;
 // this frees their space. It is not waited for.
 func (s *Store) forget(now int64) error {
 	s.expiryMu.Lock()
@@ -54,8 +55,8 @@ func (s *Store) listExpired(now int64) (list []expired, next uint64, err error) 
 			next = binary.BigEndian.Uint64(key[1:])
 			break
 		}
-		e := expired{key: key, hash: h128(key[len(key)-16:])}
-		if key[9] == expiryDedup {
+		e := expired{key: key, kind: key[9], hash: h128(key[len(key)-16:])}
+		if e.kind != expiryToken {
 			e.queue = queue.ID(binary.BigEndian.Uint64(key[10:]))
 		}
 		list = append(list, e)
@@ -63,7 +64,7 @@ func (s *Store) listExpired(now int64) (list []expired, next uint64, err error) 
 	return list, next, nil
 }
 
-// forgetSome removes one token, or deduplication IDs of one queue, under the lock that their writers hold.
+// forgetSome removes one token, or what one queue has, under the lock that their writers hold.
 func (s *Store) forgetSome(list []expired, now int64) error {
 	id := list[0].queue
 	if id == 0 {
@@ -80,8 +81,11 @@ func (s *Store) forgetSome(list []expired, now int64) error {
 	for i := range list {
 		e := &list[i]
 		key := keyToken(t.key[:0], e.hash)
-		if id != 0 {
+		switch e.kind {
+		case expiryDedup:
 			key = keyHash(t.key[:0], id, subDedup, e.hash)
+		case expiryAttempt:
+			key = keyHash(t.key[:0], id, subAttempt, e.hash)
 		}
 		v, closer, err := t.get(key)
 		if err != nil {
@@ -89,9 +93,14 @@ func (s *Store) forgetSome(list []expired, now int64) error {
 		}
 		if closer != nil {
 			var expires int64
-			if id != 0 {
+			switch e.kind {
+			case expiryDedup:
 				expires, _, err = parseDedup(v, id)
-			} else {
+			case expiryAttempt:
+				var a attemptRecord
+				a, err = parseAttempt(v, id)
+				expires = a.expires
+			default:
 				expires, _, _, err = parseToken(v)
 			}
 			if e := closer.Close(); err == nil {

@@ -17,6 +17,7 @@ import (
 //	o <h128 token>                      an idempotency token: its digest, first answer (tokenRecord)
 //	y <expiry minute> 't' <h128 token>  when to forget a token; empty
 //	y <expiry minute> 'x' <queue> <h128 dedup>   when to forget a deduplication ID; empty
+//	y <expiry minute> 'a' <queue> <h128 attempt> when to forget a receive attempt; empty
 //	c <table> 00 <name>                 a definition (catalogRecord)
 //	C                                   the catalog's revision and last ID
 //
@@ -32,6 +33,7 @@ import (
 //	q <queue> t <sent> <sequence>       the messages whose sent time is not told by their m key: at
 //	q <queue> k <h128 key> <sequence>   messages by Entry.Key: at
 //	q <queue> x <h128 dedup>            a deduplication ID in its window (dedupRecord)
+//	q <queue> z <h128 attempt>          FIFO: what a receive attempt handed out, in its window (attemptRecord)
 //	q <queue> g <h128 group> <0> <sequence>    FIFO: messages by group, with what the group needs to know of them (groupRecord)
 //	q <queue> u <h128 group> <at> <sequence>   standard: messages by group, which is their tenant, that are not leased
 //	                                    (groupRecord). at is when the message becomes receivable
@@ -72,9 +74,11 @@ const (
 	subTenant  = 'u'
 	subWaiting = 'w'
 	subDedup   = 'x'
+	subAttempt = 'z'
 
-	expiryToken = 't'
-	expiryDedup = 'x'
+	expiryToken   = 't'
+	expiryDedup   = 'x'
+	expiryAttempt = 'a'
 )
 
 // maxKey is longer than any key but a catalog's.
@@ -145,6 +149,11 @@ func keyExpiryToken(b []byte, minute uint64, h h128) []byte {
 
 func keyExpiryDedup(b []byte, minute uint64, q queue.ID, h h128) []byte {
 	b = append(keyExpiry(b, minute), expiryDedup)
+	return append(binary.BigEndian.AppendUint64(b, uint64(q)), h[:]...)
+}
+
+func keyExpiryAttempt(b []byte, minute uint64, q queue.ID, h h128) []byte {
+	b = append(keyExpiry(b, minute), expiryAttempt)
 	return append(binary.BigEndian.AppendUint64(b, uint64(q)), h[:]...)
 }
 

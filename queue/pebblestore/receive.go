@@ -27,6 +27,9 @@ func (s *Store) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.Re
 	if req.Max < 1 {
 		return none, &queue.InvalidError{Field: "max", Reason: "must be at least 1"}
 	}
+	if req.Kind == queue.FIFO && len(req.Attempt) > queue.MaxAttempt {
+		return none, &queue.InvalidError{Field: "attempt", Reason: "must be at most 128 bytes"}
+	}
 	l, err := s.lockOne(req.Queue, req.Now.UnixMilli())
 	if err != nil {
 		return none, err
@@ -39,21 +42,37 @@ func (s *Store) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.Re
 	t := s.begintx(req.Kind == queue.FIFO)
 	defer t.close()
 	rx := receiver{t: t, l: l, req: &req, now: l.state.clock}
-	if err = rx.run(); err == nil {
+	repeated, err := rx.repeat()
+	if err == nil && !repeated {
+		err = rx.fresh()
+	}
+	if err == nil {
+		err = t.putStates(set)
+	}
+	// Losing the lease on a message of a group would break the group's order; losing that on a free one does not.
+	inGroup := func(le *lease) bool { return le.group != nil }
+	grouped := slices.ContainsFunc(rx.picked, inGroup) || slices.ContainsFunc(rx.given, inGroup)
+	if err := t.finish(set, grouped || rx.res.Expired > 0, err); err != nil {
+		return none, err
+	}
+	return rx.res, nil
+}
+
+// fresh receives, and books what was taken.
+func (rx *receiver) fresh() error {
+	err := rx.run()
+	if err == nil {
 		rx.readAhead()
 		err = rx.leave()
 	}
 	rx.close(&err)
 	if err == nil {
+		err = rx.remember()
+	}
+	if err == nil {
 		rx.settle()
-		err = t.putStates(set)
 	}
-	// Losing the lease on a message of a group would break the group's order; losing that on a free one does not.
-	grouped := slices.ContainsFunc(rx.picked, func(le *lease) bool { return le.group != nil })
-	if err := t.finish(set, grouped || rx.res.Expired > 0, err); err != nil {
-		return none, err
-	}
-	return rx.res, nil
+	return err
 }
 
 // receiver is one receive in the making.
@@ -70,6 +89,9 @@ type receiver struct {
 	served []*group        // groups whose turn as firstTurn has been
 	done   bool
 	res    queue.ReceiveResult
+
+	attempt h128     // of the request's
+	given   []*lease // of res.Messages
 
 	free     *pebble.Iterator // messages outside of FIFO groups, from the cursor or what was read ahead to now
 	freeOpen bool             // free is there, or there is none
@@ -349,11 +371,6 @@ func (rx *receiver) read(p position) (record []byte, h messageHeader, err error)
 // lease hands a message out.
 func (rx *receiver) lease(le *lease, record []byte) error {
 	t, l, req := rx.t, rx.l, rx.req
-	var m queue.Message
-	var h messageHeader
-	if err := t.readMessage(&m, &h, record, l.id, le.seq); err != nil {
-		return err
-	}
 	exceeded := req.MaxReceives > 0 && int(le.receives) >= req.MaxReceives
 	if !exceeded {
 		le.receives++
@@ -372,18 +389,17 @@ func (rx *receiver) lease(le *lease, record []byte) error {
 	if err := t.set(key1(t.key[:0], l.id, subLease, le.seq), putLease(t.val[:0], le)); err != nil {
 		return err
 	}
-	if le.flags&flagState != 0 {
-		if err := t.readState(&m, l.id, le.seq); err != nil {
-			return err
-		}
+	m, err := rx.message(le, record)
+	if err != nil {
+		return err
 	}
-	m.Receives, m.FirstReceived = int(le.receives), timeOf(le.first)
-	m.Receipt = queue.Receipt{Queue: l.id, Sequence: le.seq, Locator: le.at, Nonce: le.nonce}
-	m.Deadline = timeOf(le.deadline)
 	if exceeded {
 		rx.res.Exceeded = append(rx.res.Exceeded, m)
 	} else {
 		rx.res.Messages = append(rx.res.Messages, m)
+		if req.Attempt != "" {
+			rx.given = append(rx.given, le)
+		}
 	}
 	rx.picked = append(rx.picked, le)
 	rx.bytes += len(m.Body)
@@ -391,6 +407,24 @@ func (rx *receiver) lease(le *lease, record []byte) error {
 		rx.took[le] = true
 	}
 	return nil
+}
+
+// message makes what is handed out of a message's record, which it takes over, and its lease.
+func (rx *receiver) message(le *lease, record []byte) (m queue.Message, err error) {
+	t, l := rx.t, rx.l
+	var h messageHeader
+	if err := t.readMessage(&m, &h, record, l.id, le.seq); err != nil {
+		return m, err
+	}
+	if le.flags&flagState != 0 {
+		if err := t.readState(&m, l.id, le.seq); err != nil {
+			return m, err
+		}
+	}
+	m.Receives, m.FirstReceived = int(le.receives), timeOf(le.first)
+	m.Receipt = queue.Receipt{Queue: l.id, Sequence: le.seq, Locator: le.at, Nonce: le.nonce}
+	m.Deadline = timeOf(le.deadline)
+	return m, nil
 }
 
 // settle books the leases in memory, after all have been taken: one of no length must not be taken twice.

@@ -182,6 +182,39 @@ func bugs() []bug {
 				}
 			})
 		})},
+		{name: "ignores attempts", wrap: receives(func(_ *Model, req *queue.ReceiveRequest) { req.Attempt = "" })},
+		{name: "counts a repeated attempt as a receive", wrap: func(m *Model) queue.Store {
+			given := map[queue.Receipt]bool{}
+			return &broken{Model: m, receive: func(m *Model, req queue.ReceiveRequest) (queue.ReceiveResult, error) {
+				res, err := m.Receive(ctx, req)
+				for i := range res.Messages {
+					if o := &res.Messages[i]; given[o.Receipt] {
+						o.Receives++
+					} else {
+						given[o.Receipt] = true
+					}
+				}
+				return res, err
+			}}
+		}},
+		{name: "repeats an attempt whose leases were extended", wrap: receives(func(m *Model, req *queue.ReceiveRequest) {
+			m.edit(func(s *state) {
+				if q := s.get(req.Queue); q != nil {
+					for _, a := range q.attempts {
+						for i, given := range a.leases {
+							if o := q.find(given.sequence); o != nil && o.nonce == given.nonce {
+								a.leases[i].deadline = o.deadline
+							}
+						}
+					}
+				}
+			})
+		})},
+		{name: "loses attempts on reopen", reopen: func(s *state) {
+			for _, q := range s.queues {
+				clear(q.attempts)
+			}
+		}},
 		{name: "serves the tenant that has waited longest for its message", wrap: receives(func(m *Model, req *queue.ReceiveRequest) {
 			m.edit(func(s *state) {
 				if q := s.get(req.Queue); q != nil {

@@ -32,6 +32,7 @@ type op struct {
 	Retention   int        `json:"retention,omitempty"`
 	Settle      []opSettle `json:"settle,omitempty"`
 	Extend      []opExtend `json:"extend,omitempty"`
+	Attempt     int        `json:"attempt,omitempty"`
 	Key         int        `json:"key,omitempty"`
 	By          int        `json:"by,omitempty"`
 	Back        int        `json:"back,omitempty"`
@@ -140,6 +141,7 @@ func histories() *rapid.Generator[history] {
 			o.Slot = upTo(t, 3, "slot")
 			o.Max, o.MaxBytes, o.Visibility = 1+upTo(t, 4, "max"), often(t, 20, "bytes"), upTo(t, 4, "visibility")
 			o.MaxReceives, o.MaxInFlight = often(t, 2, "receives"), often(t, 3, "inflight")
+			o.Attempt = upTo(t, 1, "attempt")
 			o.Delay, o.Retention, o.Back = often(t, 2, "delay"), often(t, 6, "retention"), often(t, 1, "back")
 		case "flood":
 			o.Slot, o.Key, o.Visibility = upTo(t, 1, "slot"), 1+upTo(t, 2, "group"), 1+upTo(t, 4, "visibility")

@@ -47,6 +47,7 @@ func (s *state) copy() *state {
 	for id, q := range s.queues {
 		c := *q
 		c.dedup, c.groups, c.turns = maps.Clone(q.dedup), maps.Clone(q.groups), slices.Clone(q.turns)
+		c.attempts = maps.Clone(q.attempts)
 		c.served, c.loose = maps.Clone(q.served), maps.Clone(q.loose)
 		c.messages = nil
 		for _, m := range q.messages {

@@ -87,6 +87,12 @@ func (m *Model) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.Re
 		return out, nil
 	}
 	ms := q.clock(req.Now)
+	if req.Kind == queue.FIFO && len(req.Attempt) > queue.MaxAttempt {
+		return out, &queue.InvalidError{Field: "attempt", Reason: "must be at most 128 bytes"}
+	}
+	if again := q.startAttempt(req, ms); again != nil {
+		return queue.ReceiveResult{Messages: q.repeat(again, req, ms)}, nil
+	}
 	free, groups := q.receivable(ms, millis(req.Delay))
 	old := func(o *message) bool { return tooOld(o, ms, req.Retention) }
 	for _, o := range slices.Clone(q.messages) {
@@ -128,6 +134,7 @@ func (m *Model) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.Re
 			q.turns = append(slices.DeleteFunc(q.turns, func(o string) bool { return o == g }), g)
 		}
 	}
+	q.remember(req, ms, out.Messages)
 	m.wakeLocked()
 	return out, nil
 }
@@ -308,6 +315,7 @@ func (m *Model) Expire(ctx context.Context, now time.Time, expiries []queue.Expi
 	for i, e := range expiries {
 		if q := m.state.get(e.Queue); q != nil {
 			out[i] = q.expire(now, e)
+			q.forgetAttempts()
 		}
 	}
 	for token, rec := range m.state.tokens {

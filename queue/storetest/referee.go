@@ -41,6 +41,8 @@ type referee struct {
 	// passed says, by queue and group, which groups were served while that one waited and was not.
 	passed map[queue.ID]map[string]map[string]bool
 	watch  lookout
+	// attempts counts, by queue and attempt, the names that were given up, because a crash left it open what a store knows of them.
+	attempts map[queue.ID]map[int]int
 }
 
 // play runs a history on a fresh store and returns the first answer that the contract does not allow.
@@ -52,6 +54,7 @@ func play(h Harness, hist history) (err error) {
 	r := &referee{
 		h: h, data: data, ctx: context.Background(), state: newState(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		solid: map[queue.ID]int64{}, nonces: map[queue.Receipt]bool{}, cursors: map[queue.ID]queue.Position{}, lastRead: map[queue.ID]uint64{}, mixed: map[queue.ID]bool{},
+		attempts: map[queue.ID]map[int]int{},
 	}
 	if err := r.open(); err != nil {
 		return err

@@ -206,6 +206,7 @@ func (r *referee) expire(o op) error {
 		if q := r.state.get(x.Queue); q != nil {
 			before := maps.Clone(q.groups)
 			want = q.expire(r.now, x)
+			q.forgetAttempts()
 			for g := range r.passed[x.Queue] {
 				if q.groups[g] < before[g] {
 					delete(r.passed[x.Queue], g) // What waited is gone; what comes after it may wait anew.
@@ -261,6 +262,7 @@ func (r *referee) crash() error {
 	if err := r.open(); err != nil {
 		return err
 	}
+	r.doubtAttempts()
 	for _, q := range r.state.queues {
 		delete(r.solid, q.id)
 		if q.kind == queue.Log {

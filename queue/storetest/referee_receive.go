@@ -17,6 +17,9 @@ func (r *referee) receive(o op) error {
 		Now: r.at(o.Back, id), Queue: id, Kind: slots[o.Slot], Max: o.Max, MaxBytes: o.MaxBytes, Visibility: sec(o.Visibility),
 		MaxReceives: o.MaxReceives, MaxInFlight: o.MaxInFlight, Delay: sec(o.Delay), Retention: sec(o.Retention),
 	}
+	if o.Attempt > 0 {
+		req.Attempt, req.AttemptWindow = r.attemptName(id, o.Attempt), 6*time.Second
+	}
 	if req.Visibility == 0 {
 		// Reading: whether a lease of no length counts toward the limit is open.
 		req.MaxInFlight = 0
@@ -38,6 +41,9 @@ func (r *referee) receive(o op) error {
 		return nil
 	}
 	r.stir(id)
+	if again := q.startAttempt(req, q.clock(req.Now)); again != nil {
+		return r.repeated(q, again, req, res)
+	}
 	c, err := r.choices(q, req, res)
 	if err != nil {
 		return err
@@ -45,14 +51,13 @@ func (r *referee) receive(o op) error {
 	if err := c.allow(r, req, res); err != nil {
 		return err
 	}
-	for _, m := range c.inOrder(len(res.Messages)) {
-		q.serve(m, c.ms)
-	}
+	c.serve(len(res.Messages))
 	for i, got := range slices.Concat(res.Messages, res.Exceeded) {
 		if err := r.adopt(q, c.picked[i], req, got, i >= len(res.Messages)); err != nil {
 			return err
 		}
 	}
+	q.remember(req, c.ms, res.Messages)
 	r.watch.received(id, millis(req.Delay), n == 0 && !res.OverLimit)
 	return nil
 }

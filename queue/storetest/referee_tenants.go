@@ -20,28 +20,27 @@ func (r *referee) flood(o op) error {
 
 // tenantOrder checks that what was received from a standard queue was next each time.
 func (c *choices) tenantOrder(messages int) error {
-	_, err := c.replay(c.lineUp(), c.picked[:messages], c.picked[messages:])
-	return err
+	return newLine(c.q, c.free, c.ms).replay(c.picked[:messages], c.picked[messages:])
 }
 
-// inOrder returns what was received from a standard queue, in an order in which it may have been taken. Messages and
-// Exceeded are two lists, so that the order between them has to be found again.
-func (c *choices) inOrder(messages int) []*message {
-	if c.q.kind != queue.Standard {
-		return nil
+// serve notes which tenants were served. Messages and Exceeded are two lists, so that the order between tenants with
+// messages in both can not be told for certain.
+func (c *choices) serve(messages int) {
+	for _, m := range c.picked {
+		c.q.serve(m, c.ms)
 	}
-	order, err := c.replay(c.lineUp(), c.picked[:messages], c.picked[messages:])
-	if err != nil {
-		return c.picked // unordered
+	if messages == 0 || messages == len(c.picked) {
+		return
 	}
-	return order
+	for _, m := range c.picked {
+		if c.q.tenant(m) {
+			c.q.served[m.stored.Group], c.q.loose[m.stored.Group] = turn{1, c.ms, c.q.placed}, true
+		}
+	}
 }
 
-// lineUp lines up what there was to receive.
-func (c *choices) lineUp() *line { return newLine(c.q, c.free, c.ms) }
-
-// replay takes two lists, each in order, and returns an order of all in which each was next.
-func (c *choices) replay(l *line, a, b []*message) (order []*message, err error) {
+// replay takes two lists, each in order, and says why there is no order of all in which each is next.
+func (l *line) replay(a, b []*message) error {
 	for len(a)+len(b) > 0 {
 		var errA, errB error
 		if len(a) > 0 {
@@ -55,23 +54,23 @@ func (c *choices) replay(l *line, a, b []*message) (order []*message, err error)
 		case okA && okB: // where turns are vague, either may have been
 			l2 := l.copy()
 			l2.take(b[0])
-			if rest, err := c.replay(l2, a, b[1:]); err == nil {
-				return append(append(order, b[0]), rest...), nil
+			if l2.replay(a, b[1:]) == nil {
+				return nil
 			}
 			fallthrough
 		case okA:
 			l.take(a[0])
-			order, a = append(order, a[0]), a[1:]
+			a = a[1:]
 		case okB:
 			l.take(b[0])
-			order, b = append(order, b[0]), b[1:]
+			b = b[1:]
 		case errA != nil:
-			return nil, errA
+			return errA
 		default:
-			return nil, errB
+			return errB
 		}
 	}
-	return order, nil
+	return nil
 }
 
 // allowed says why a message is not next, if it is not.

@@ -125,7 +125,8 @@ func tenantRules() []rule {
 			e.same("first", bodies(e.take(std, 1)), []string{"a2"})
 			e.pass(30 * time.Second)
 			e.send(std, "a", "a3")
-			e.same("order", bodies(e.take(std, 10)), []string{"a2", "a1", "a0", "a3"})
+			e.same("order", bodies(e.take(std, 3)), []string{"a2", "a1", "a0"})
+			e.same("the last", bodies(e.take(std, 3)), []string{"a3"})
 		}},
 		{name: "tenants/zero visibility is a turn too", run: func(e *env) {
 			e.send(std, "a", "a0", "a1")
@@ -160,16 +161,9 @@ func tenantRules() []rule {
 				e.send(std, fmt.Sprint("other-", i), "x")
 			}
 			e.same("b before the others, and a passed over", groups(e.take(std, 1)), []string{"b"})
-			for i := 0; i < 300-queue.NoisyInFlight-3; {
-				got := e.take(std, 100)
-				for _, m := range got {
-					if m.Group == "a" {
-						e.Fatalf("a was served with %d others in flight", i)
-					}
-				}
-				if i += len(got); i == 200 {
-					e.take(std, 300-queue.NoisyInFlight-3-i)
-					break
+			for _, m := range e.take(std, 300-queue.NoisyInFlight-3) {
+				if m.Group == "a" {
+					e.Fatalf("a was served while others wait")
 				}
 			}
 			e.pass(time.Millisecond)
@@ -288,8 +282,8 @@ func tenantRules() []rule {
 			e.same("after reopen", groups(e.take(std, 1)), []string{"other"})
 			e.wantCounts(std, 14_999, 0, 5004)
 		}},
-		{name: "tenants/10,000 of them", heavy: true, run: func(e *env) {
-			const tenants = 10_000
+		{name: "tenants/1,000 of them", heavy: true, run: func(e *env) {
+			const tenants = 1000
 			for from := 0; from < tenants; from += 1000 {
 				var entries []queue.Entry
 				for i := from; i < from+1000; i++ {

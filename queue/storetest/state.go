@@ -52,6 +52,8 @@ type queueState struct {
 	messages []*message
 	lastSeq  uint64
 	dedup    map[string]dedupRecord
+	// attempts remembers receives by their Attempt.
+	attempts map[string]attempt
 	// groups counts the messages of each group that has any; turns has those groups in the order in which the Model serves them.
 	groups map[string]int
 	turns  []string
@@ -100,7 +102,7 @@ func (s *state) get(id queue.ID) *queueState { return s.queues[id] }
 func (s *state) need(id queue.ID, kind queue.Kind) *queueState {
 	q := s.queues[id]
 	if q == nil {
-		q = &queueState{id: id, kind: kind, dedup: map[string]dedupRecord{}, groups: map[string]int{}, served: map[string]turn{}, loose: map[string]bool{}, noisyFrom: queue.NoisyInFlight}
+		q = &queueState{id: id, kind: kind, dedup: map[string]dedupRecord{}, attempts: map[string]attempt{}, groups: map[string]int{}, served: map[string]turn{}, loose: map[string]bool{}, noisyFrom: queue.NoisyInFlight}
 		s.queues[id] = q
 	}
 	return q

@@ -72,6 +72,7 @@ func (q *queueState) purge() int64 {
 	n := int64(len(q.messages))
 	q.messages, q.turns, q.groups = nil, nil, map[string]int{}
 	q.dedup = map[string]dedupRecord{}
+	q.attempts = map[string]attempt{}
 	q.served, q.loose = map[string]turn{}, map[string]bool{}
 	return n
 }

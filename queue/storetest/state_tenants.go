@@ -63,49 +63,59 @@ func newLine(q *queueState, receivable []*message, ms int64) *line {
 			l.inFlight[m.stored.Group]++
 		}
 	}
-	for g, list := range l.tenants {
+	for g := range l.tenants {
 		n := l.inFlight[g]
 		l.noisy[g] = n >= q.noisyFrom && n*10 > all
-		l.turns[g] = q.tenantTurn(g, list, ms)
 	}
+	l.lineUp(q, receivable)
 	return l
 }
 
-// tenantTurn returns when it is a tenant's turn: since when it has something receivable, or when it was last served. The
-// order within one millisecond is certain for what was served and for what was receivable when it was appended. What is too
-// old may give the tenant an earlier turn, and need not.
-func (q *queueState) tenantTurn(group string, young []*message, ms int64) span {
-	since := span{turn{1, math.MaxInt64, 0}, turn{1, math.MaxInt64, 0}}
-	isYoung := make(map[*message]bool, len(young))
-	for _, m := range young {
-		isYoung[m] = true
+// lineUp finds the turns of tenants: since when each has something receivable, or when it was last served. The order within one
+// millisecond is certain for what was served and for what was receivable when it was appended. What is too old may give
+// the tenant an earlier turn, and need not.
+func (l *line) lineUp(q *queueState, receivable []*message) {
+	young := make(map[*message]bool, len(receivable))
+	for _, m := range receivable {
+		young[m] = true
+	}
+	for g := range l.tenants {
+		l.turns[g] = span{turn{1, math.MaxInt64, 0}, turn{1, math.MaxInt64, 0}}
 	}
 	for _, m := range q.messages {
-		if status, _ := m.status(ms); m.stored.Group != group || status != queue.Ready {
+		s, stands := l.turns[m.stored.Group]
+		if status, _ := m.status(l.ms); !stands || status != queue.Ready {
 			continue
 		}
-		own := span{turn{1, m.due, m.number}, turn{1, m.due, m.number}}
-		switch {
-		case m.vague:
-			own = span{turn{}, turn{1, ms, math.MaxUint64}}
-		case m.released:
-			own = span{turn{1, m.notBefore, 0}, turn{1, m.notBefore, math.MaxUint64}}
-		case m.held:
-			own = span{turn{1, m.deadline, 0}, turn{1, m.deadline, math.MaxUint64}}
-		case m.delayed:
-			own = span{turn{1, m.due, 0}, turn{1, m.due, math.MaxUint64}}
+		own := m.since(l.ms)
+		s.earliest = sooner(s.earliest, own.earliest)
+		if young[m] {
+			s.latest = sooner(s.latest, own.latest)
 		}
-		since.earliest = sooner(since.earliest, own.earliest)
-		if isYoung[m] {
-			since.latest = sooner(since.latest, own.latest)
+		l.turns[m.stored.Group] = s
+	}
+	for g, s := range l.turns {
+		s = span{later(s.earliest, q.served[g]), later(s.latest, q.served[g])}
+		if q.loose[g] {
+			s.earliest = turn{}
 		}
+		l.turns[g] = s
 	}
-	served := q.served[group]
-	out := span{later(since.earliest, served), later(since.latest, served)}
-	if q.loose[group] {
-		out.earliest = turn{}
+}
+
+// since returns from when on a message of a tenant is receivable that is.
+func (m *message) since(ms int64) span {
+	switch {
+	case m.vague:
+		return span{turn{}, turn{1, ms, math.MaxUint64}}
+	case m.released:
+		return span{turn{1, m.notBefore, 0}, turn{1, m.notBefore, math.MaxUint64}}
+	case m.held:
+		return span{turn{1, m.deadline, 0}, turn{1, m.deadline, math.MaxUint64}}
+	case m.delayed:
+		return span{turn{1, m.due, 0}, turn{1, m.due, math.MaxUint64}}
 	}
-	return out
+	return span{turn{1, m.due, m.number}, turn{1, m.due, m.number}}
 }
 
 func sooner(a, b turn) turn {
