@@ -60,6 +60,7 @@ func (q *Queue) receiveRequest(r *Receive) (ReceiveRequest, time.Duration, *Inva
 	}
 	if def.FIFO {
 		req.Delay = time.Duration(def.Delay)
+		req.Attempt, req.AttemptWindow = r.Attempt, r.AttemptWindow
 	}
 	if def.DeadLetter != nil {
 		req.MaxReceives = def.DeadLetter.MaxReceives
