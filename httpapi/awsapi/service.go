@@ -37,6 +37,9 @@ type Operation struct {
 	// Note says in which way it differs from AWS, in Markdown, for the documentation; empty if in none.
 	Note string
 
+	// input and output make new shapes.
+	input, output func() Shape
+
 	serve func(ctx context.Context, c *call) error
 }
 
@@ -59,8 +62,17 @@ func Op[I, O any, PI shapeOf[I], PO shapeOf[O]](name string, f func(ctx context.
 		c.write(out, void)
 		return nil
 	}
-	return Operation{Name: name, serve: serve}
+	return Operation{
+		Name: name, serve: serve,
+		input: func() Shape { return PI(new(I)) }, output: func() Shape { return PO(new(O)) },
+	}
 }
+
+// Input returns the members of what the operation reads.
+func (o *Operation) Input() []Member { return Describe(o.input()) }
+
+// Output returns the members of what it answers.
+func (o *Operation) Output() []Member { return Describe(o.output()) }
 
 // Differs returns the row with a note in which way the operation differs from AWS.
 func (o Operation) Differs(note string) Operation {
