@@ -132,7 +132,10 @@ func isNumber(text string) bool {
 		return false
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	return err == nil && (f == 0 || math.Abs(f) >= 1e-128 && math.Abs(f) <= 1e126)
+	if digits == "" {
+		return err == nil // zero; what is only too small has digits
+	}
+	return err == nil && math.Abs(f) >= 1e-128 && math.Abs(f) <= 1e126
 }
 
 // messageSize is what counts toward the limits of a message, in bytes: the body, and each attribute's name, type and value.
