@@ -2,7 +2,6 @@ package sqs
 
 import (
 	"encoding/json"
-	"errors"
 	"strconv"
 
 	"github.com/signalbox-mq/signalbox/queue"
@@ -31,12 +30,11 @@ func setRedrivePolicy(d *queue.Definition, name queue.Name, value string) error 
 		return nil
 	}
 	fault := func(reason string) error { return invalidValue(value, "RedrivePolicy", reason) }
+	if !isJSONObject(value) {
+		return fault("Redrive policy is not a valid JSON map.")
+	}
 	var p redrivePolicy
 	if err := json.Unmarshal([]byte(value), &p); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) || !isJSONObject(value) {
-			return fault("Redrive policy is not a valid JSON map.")
-		}
 		return fault("Invalid value for maxReceiveCount, valid values are from 1 to 1000 both inclusive.")
 	}
 	if p.MaxReceiveCount == "" {
