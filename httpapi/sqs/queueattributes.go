@@ -113,6 +113,9 @@ func setAttributes(d *queue.Definition, name queue.Name, given map[string]string
 			return err
 		}
 	}
+	if why == comparing {
+		return nil // one attribute of a queue that is as it is
+	}
 	// The two depend on each other, whichever was given.
 	if d.Kept["FifoThroughputLimit"] == "perMessageGroupId" && d.DeduplicationScope != "group" {
 		return invalidAttributeValue("Invalid value for the parameter FifoThroughputLimit. Reason: perMessageGroupId can only be used with DeduplicationScope messageGroup.")
