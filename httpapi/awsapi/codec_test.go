@@ -185,6 +185,25 @@ func TestQueryReadsBothForms(t *testing.T) {
 	}
 }
 
+func TestQueryListOfOne(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string][]string{
+		"Name1=x": {"x"}, "Names=x": {"x"}, "Name1=": nil, "Name1=x&Name1.1=y": {"x", "y"},
+	} {
+		root, err := parseForm(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got every
+		if err := readQuery(root, &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got.Names); diff != "" {
+			t.Errorf("%s: %s", query, diff)
+		}
+	}
+}
+
 func TestQueryRefuses(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]string{

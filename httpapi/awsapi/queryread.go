@@ -122,6 +122,9 @@ func readQuery(n *node, s Shape) error {
 func (n *node) member(f *Field) error {
 	switch to := f.To.(type) {
 	case *[]string:
+		if n.value != "" {
+			*to = append(*to, n.value) // AttributeName=All, a list of one without an index, as older clients write it
+		}
 		for _, e := range n.inner("member").elements() {
 			*to = append(*to, e.value)
 		}
