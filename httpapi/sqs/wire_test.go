@@ -219,3 +219,22 @@ func decode[T any](a *answer) T {
 	}
 	return v
 }
+
+// elementText is the text of the first element of that name, as a parser has it.
+func elementText(tb testing.TB, body, name string) string {
+	tb.Helper()
+	dec := xml.NewDecoder(strings.NewReader(body))
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			tb.Fatalf("%s: no %s: %v", short(body), name, err)
+		}
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == name {
+			var text string
+			if err := dec.DecodeElement(&text, &start); err != nil {
+				tb.Fatal(err)
+			}
+			return text
+		}
+	}
+}
