@@ -414,26 +414,36 @@ func (r *jsonReader) digits() bool {
 func (r *jsonReader) quoted() ([]byte, error) {
 	r.at++
 	start := r.at
-	ascii := true
-	for r.at < len(r.data) {
-		switch c := r.data[r.at]; {
-		case c == '"':
-			text := r.data[start:r.at:r.at]
-			r.at++
-			if !ascii && !utf8.Valid(text) {
-				return nil, &malformed{"the body is not valid UTF-8"}
-			}
-			return text, nil
-		case c == '\\':
-			return r.escaped(start)
-		case c < ' ':
-			return nil, r.unexpected()
-		case c >= utf8.RuneSelf:
-			ascii = false
-		}
-		r.at++
+	at, ascii := plain(r.data, start)
+	r.at = at
+	switch {
+	case at == len(r.data):
+		return nil, r.unexpected()
+	case r.data[at] == '\\':
+		return r.escaped(start)
+	case r.data[at] != '"':
+		return nil, r.unexpected()
 	}
-	return nil, r.unexpected()
+	text := r.data[start:at:at]
+	r.at++
+	if !ascii && !utf8.Valid(text) {
+		return nil, &malformed{"the body is not valid UTF-8"}
+	}
+	return text, nil
+}
+
+// plain passes what stands for itself in a string, and returns where that ends, and whether it is all ASCII.
+func plain(data []byte, at int) (end int, ascii bool) {
+	var or byte
+	for at < len(data) {
+		c := data[at]
+		if c < ' ' || c == '"' || c == '\\' {
+			break
+		}
+		or |= c
+		at++
+	}
+	return at, or < utf8.RuneSelf
 }
 
 // escaped reads the rest of a string that has escapes. The text takes the place of its JSON, than which it is never longer.
@@ -450,10 +460,7 @@ func (r *jsonReader) escaped(start int) ([]byte, error) {
 		case c < ' ':
 			return nil, r.unexpected()
 		case c != '\\':
-			end := r.at + 1
-			for end < len(r.data) && r.data[end] != '"' && r.data[end] != '\\' && r.data[end] >= ' ' {
-				end++
-			}
+			end, _ := plain(r.data, r.at)
 			text = append(text, r.data[r.at:end]...)
 			r.at = end
 		default:

@@ -113,7 +113,8 @@ func appendJSONString[T string | Text](b []byte, s T) []byte {
 			continue
 		}
 		if c >= ' ' && c != '"' && c != '\\' {
-			i++
+			for i++; i < len(s) && s[i] >= ' ' && s[i] != '"' && s[i] != '\\' && s[i] < utf8.RuneSelf; i++ {
+			}
 			continue
 		}
 		b = append(b, s[start:i]...)

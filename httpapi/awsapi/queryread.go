@@ -19,9 +19,11 @@ const maxParameters = 10_000
 
 // node is a name on the way to values.
 type node struct {
-	name     string
-	value    string
-	given    bool
+	name  string
+	value string
+	given bool
+	// index is the name as an index, 0 if it is none.
+	index    int
 	children []*node
 }
 
@@ -38,31 +40,54 @@ func (n *node) child(name string) *node {
 // elements returns the children whose names are indexes, in the order of these: they begin at 1, may have gaps, and come
 // in any order.
 func (n *node) elements() []*node {
-	type numbered struct {
-		index int
-		node  *node
-	}
-	var all []numbered
+	nodes := make([]*node, 0, len(n.children))
 	for _, c := range n.children {
-		if i, err := strconv.Atoi(c.name); err == nil && i > 0 {
-			all = append(all, numbered{i, c})
+		if c.index > 0 {
+			nodes = append(nodes, c)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b numbered) int { return cmp.Compare(a.index, b.index) })
-	nodes := make([]*node, len(all))
-	for i := range all {
-		nodes[i] = all[i].node
-	}
+	slices.SortStableFunc(nodes, func(a, b *node) int { return cmp.Compare(a.index, b.index) })
 	return nodes
 }
 
+// indexOf reads a name as an index: a positive number, in digits.
+func indexOf(name string) int {
+	n := 0
+	for i := range len(name) {
+		if name[i] < '0' || name[i] > '9' || i == maxIndexDigits {
+			return 0
+		}
+		n = 10*n + int(name[i]-'0')
+	}
+	return n
+}
+
+// maxIndexDigits keeps indexes from overflowing.
+const maxIndexDigits = 9
+
+// formReader makes nodes, many at a time.
+type formReader struct {
+	root node
+	free []node
+}
+
+func (f *formReader) node(name string) *node {
+	if len(f.free) == 0 {
+		f.free = make([]node, 16)
+	}
+	n := &f.free[0]
+	f.free = f.free[1:]
+	n.name, n.index = name, indexOf(name)
+	return n
+}
+
 // parseForm makes a tree of a form's parameters. Of one that is given twice the first counts.
-func parseForm(form string) (*node, error) {
-	root := &node{}
+func parseForm(text string) (*node, error) {
+	f := &formReader{}
 	count := 0
-	for form != "" {
+	for text != "" {
 		var pair string
-		pair, form, _ = strings.Cut(form, "&")
+		pair, text, _ = strings.Cut(text, "&")
 		if pair == "" {
 			continue
 		}
@@ -75,14 +100,15 @@ func parseForm(form string) (*node, error) {
 		if err1 != nil || err2 != nil {
 			return nil, &malformed{"a parameter is not well escaped"}
 		}
-		if err := root.put(name, value); err != nil {
+		if err := f.put(name, value); err != nil {
 			return nil, err
 		}
 	}
-	return root, nil
+	return &f.root, nil
 }
 
-func (n *node) put(path, value string) error {
+func (f *formReader) put(path, value string) error {
+	n := &f.root
 	for depth := 0; path != ""; depth++ {
 		if depth > maxDepth {
 			return &malformed{"the name of a parameter is nested too deeply"}
@@ -91,7 +117,7 @@ func (n *node) put(path, value string) error {
 		name, path, _ = strings.Cut(path, ".")
 		c := n.child(name)
 		if c == nil {
-			c = &node{name: name}
+			c = f.node(name)
 			n.children = append(n.children, c)
 		}
 		n = c
@@ -104,7 +130,9 @@ func (n *node) put(path, value string) error {
 
 // readQuery reads a shape off the parameters below a node. A member that is there in the form of another type is malformed.
 func readQuery(n *node, s Shape) error {
-	for _, f := range s.Fields(nil) {
+	fields := s.Fields(nil)
+	for i := range fields {
+		f := &fields[i]
 		c := n.child(f.wire())
 		if c == nil && f.Wire != "" {
 			c = n.child(f.Name) // as services have it that do not flatten
@@ -112,7 +140,7 @@ func readQuery(n *node, s Shape) error {
 		if c == nil {
 			continue
 		}
-		if err := c.member(&f); err != nil {
+		if err := c.member(f); err != nil {
 			return err
 		}
 	}

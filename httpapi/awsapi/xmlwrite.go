@@ -120,6 +120,10 @@ func appendXMLText[T string | Text](b []byte, s T) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if c > '>' && c < utf8.RuneSelf { // most of most texts
+			i++
+			continue
+		}
 		size, escape := 1, ""
 		switch {
 		case c >= utf8.RuneSelf:

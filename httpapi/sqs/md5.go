@@ -12,7 +12,9 @@ import (
 
 func md5Of(b []byte) string {
 	sum := md5.Sum(b) //nolint:gosec // see above
-	return hex.EncodeToString(sum[:])
+	var text [2 * md5.Size]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 // md5OfAttributes is the digest that SDKs check, empty for no attributes: in the order of their names, each attribute's name,
@@ -22,24 +24,24 @@ func md5OfAttributes(attrs []queue.Attribute) string {
 	if len(attrs) == 0 {
 		return ""
 	}
-	sorted := slices.Clone(attrs)
+	sorted := append(make([]queue.Attribute, 0, maxAttributes), attrs...)
 	slices.SortFunc(sorted, func(a, b queue.Attribute) int { return strings.Compare(a.Name, b.Name) })
-	var b []byte
-	part := func(s string) {
-		b = append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
-	}
+	b := make([]byte, 0, 1024)
 	for i := range sorted {
 		a := &sorted[i]
-		part(a.Name)
-		part(a.Type)
+		b = appendPart(appendPart(b, a.Name), a.Type)
 		if isBinary(a.Type) {
 			b = append(b, 2)
 		} else {
 			b = append(b, 1)
 		}
-		part(string(a.Value))
+		b = appendPart(b, a.Value)
 	}
 	return md5Of(b)
+}
+
+func appendPart[T string | []byte](b []byte, part T) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(part))), part...)
 }
 
 // isBinary says whether values of a type are bytes. The type may have a suffix.

@@ -3,6 +3,7 @@ package sqs
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -150,12 +151,12 @@ func (a *API) tell(out *incoming, q *queue.Queue, m *queue.Message, show systemN
 	if len(names) == 0 || len(m.Attributes) == 0 {
 		return nil
 	}
-	wanted := make([]queue.Attribute, 0, len(m.Attributes))
-	for _, attr := range m.Attributes {
-		if !asked(names, attr.Name) {
-			continue
-		}
-		wanted = append(wanted, attr)
+	wanted := m.Attributes
+	if slices.ContainsFunc(wanted, func(a queue.Attribute) bool { return !asked(names, a.Name) }) {
+		wanted = slices.DeleteFunc(slices.Clone(wanted), func(a queue.Attribute) bool { return !asked(names, a.Name) })
+	}
+	out.Attributes = make([]attributeValue, 0, len(wanted))
+	for _, attr := range wanted {
 		value := attributeValue{Name: attr.Name, DataType: attr.Type}
 		if isBinary(attr.Type) {
 			value.BinaryValue = attr.Value
