@@ -21,8 +21,8 @@ check:
 lint:
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
-# The race detector needs a C compiler; the black-box tests need Node.js and npm for the real function runtimes and
-# webhook libraries of tests/node. On Debian and its kin they are installed by apt, elsewhere what is missing is named.
+# The race detector needs a C compiler; the black-box tests need Node.js and npm for the real function runtimes, webhook
+# libraries and queue consumers of tests/node, and the AWS command line. On Debian and its kin they are installed by apt, elsewhere what is missing is named.
 test-setup:
 	@./tests/setup.sh
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks: a C compiler (for the race detector), Node.js and npm (for the real
-# function runtimes and webhook libraries), curl and openssl (for the commands of the docs), and the npm packages of tests/node at the versions of its lock file.
+# function runtimes, webhook libraries and queue consumers), curl and openssl (for the commands of the docs), the AWS command line, and
+# the npm packages of tests/node at the versions of its lock file.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,6 +11,11 @@ command -v node >/dev/null 2>&1 || need="$need nodejs"
 command -v npm >/dev/null 2>&1 || need="$need npm"
 command -v curl >/dev/null 2>&1 || need="$need curl"
 command -v openssl >/dev/null 2>&1 || need="$need openssl"
+# Debian's AWS command line is of the time when SQS was spoken in Query, which is what the tests want of it. So another one in
+# the PATH does not stand in for it where Debian's can be had.
+if [ ! -x /usr/bin/aws ]; then
+	if command -v apt-get >/dev/null 2>&1 || ! command -v aws >/dev/null 2>&1; then need="$need awscli"; fi
+fi
 if [ -n "$need" ]; then
 	if ! command -v apt-get >/dev/null 2>&1; then
 		echo "tests need these programs, and there is no apt-get to install them with:$need" >&2
