@@ -299,3 +299,15 @@ func (s *sqsScene) ok(err error, what string) {
 func text(value string) types.MessageAttributeValue {
 	return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 }
+
+// everyAttribute asks for all attributes of a queue.
+var everyAttribute = []types.QueueAttributeName{"All"}
+
+// codeOf is the code of an error that a router answered; empty for none.
+func codeOf(err error) string {
+	var e smithy.APIError
+	if errors.As(err, &e) {
+		return e.ErrorCode()
+	}
+	return ""
+}
