@@ -229,7 +229,7 @@ func inFlightLimit(t *testing.T, s *sqsScene) {
 	// A FIFO queue has no error for it.
 	fifo := url + ".fifo"
 	for _, group := range []string{"a", "b", "c", "d"} {
-		s.sendTo(fifo, group, "of "+group)
+		s.sendTo(fifo, group, "of-"+group)
 	}
 	if got := s.receive(fifo, 10, 0); len(got) != 3 {
 		t.Errorf("received %q", bodiesOf(got))
