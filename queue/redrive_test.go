@@ -356,6 +356,35 @@ func TestRedriveRate(t *testing.T) {
 	})
 }
 
+// TestRedriveSlowOnes shows that slow redrives keep no other from its work.
+func TestRedriveSlowOnes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newRedrives(t)
+		for _, n := range many(10) {
+			b.create("failed-"+n, queue.Definition{})
+			b.create(n, dead("failed-"+n))
+			b.fail(n, "a", "b", "c", "d", "e")
+		}
+		pass(time.Second)
+		for _, n := range many(9) {
+			b.redrive("failed-"+n, "", 1)
+		}
+		last := b.redrive("failed-q9", "", 0)
+		stop := b.work()
+		pass(2500 * time.Millisecond)
+		for _, n := range many(9) {
+			if moved := b.count(n); moved < 2 || moved > 4 {
+				t.Errorf("%d of %s were moved", moved, n)
+			}
+		}
+		if r := b.last("failed-q9"); r.ID != last.ID || r.State != queue.TransferCompleted {
+			t.Errorf("behind them is %+v", r)
+		}
+		stop()
+	})
+}
+
 // TestRedriveFails shows what becomes of messages without a way back, and of a redrive that is resumed too late.
 func TestRedriveFails(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,11 @@ import (
 )
 
 const (
-	// transferWorkers is how many transfers are worked on at once.
+	// transferWorkers is how many transfers are worked on at once. Those whose rate is at most slowRate mostly wait, for hours
+	// maybe, so they have places of their own: they keep neither the others nor, as far as these places go, each other.
 	transferWorkers = 4
+	slowWorkers     = 100
+	slowRate        = MaxRedriveRate
 	// TransfersKept and TransferRetention say how many transfers are remembered after their end, and for how long. The rest is
 	// forgotten when Run begins, and when a transfer ends while there are more than TransfersKept.
 	TransfersKept     = 1000
@@ -117,7 +120,7 @@ func (ts *Transfers) change(ctx context.Context, name Name, state TransferState,
 	return ChangeTransfer(ctx, ts.definitions, name, state, reason, ts.broker.Now())
 }
 
-// Run works on running transfers, at most 4 at once, until ctx ends, which is no error. It returns when all work has stopped
+// Run works on running transfers, at most 4 at once and 100 slow ones, until ctx ends, which is no error. It returns when all work has stopped
 // and every cursor is saved. Without running transfers it has no goroutine but the caller's, which waits for the catalog.
 // Only one Run may be active. It fails when the store is closed.
 func (ts *Transfers) Run(ctx context.Context) error {
@@ -148,18 +151,22 @@ type transferRun struct {
 	seen uint64 // the revision up to which the table was looked at
 	// looked says that it was.
 	looked bool
-	// waiting are running transfers that nobody works on.
+	// waiting are running transfers that nobody works on, and whether they are slow.
 	waiting map[Name]bool
 	// ended are those that have ended, of which Transfers.Ended has been told unless it was before Run.
-	ended   map[Name]bool
-	workers int
-	done    chan transferDone
+	ended map[Name]bool
+	// workers are all of them, slow those on slow transfers.
+	workers, slow int
+	done          chan transferDone
 }
 
 type transferDone struct {
 	name Name
+	slow bool
 	err  error
 }
+
+func (t *Transfer) slow() bool { return t.Rate > 0 && t.Rate <= slowRate }
 
 func (r *transferRun) run(ctx context.Context) (err error) {
 	working, stop := context.WithCancel(ctx)
@@ -208,7 +215,7 @@ func (r *transferRun) look() error {
 		}
 		delete(r.waiting, record.Name)
 		if !record.Deleted && e.Value.State == TransferRunning {
-			r.waiting[record.Name] = true
+			r.waiting[record.Name] = e.Value.slow()
 		}
 		if record.Deleted || !e.Value.State.Ended() {
 			delete(r.ended, record.Name)
@@ -226,7 +233,7 @@ func (r *transferRun) look() error {
 
 // launch starts workers on what waits, the oldest first as far as names tell.
 func (r *transferRun) launch(ctx context.Context) {
-	if r.workers == transferWorkers || len(r.waiting) == 0 {
+	if len(r.waiting) == 0 {
 		return
 	}
 	names := make([]Name, 0, len(r.waiting))
@@ -235,15 +242,19 @@ func (r *transferRun) launch(ctx context.Context) {
 	}
 	slices.SortFunc(names, Name.Compare)
 	for _, name := range names {
-		if r.workers == transferWorkers {
-			return
+		slow := r.waiting[name]
+		if slow && r.slow == slowWorkers || !slow && r.workers-r.slow == transferWorkers {
+			continue
 		}
 		if !r.ts.claim(name) {
 			continue // it is looked at again when its worker is done
 		}
 		delete(r.waiting, name)
 		r.workers++
-		go func() { r.done <- transferDone{name, r.ts.work(ctx, name)} }()
+		if slow {
+			r.slow++
+		}
+		go func() { r.done <- transferDone{name, slow, r.ts.work(ctx, name)} }()
 	}
 }
 
@@ -268,12 +279,15 @@ func (r *transferRun) wait(ctx context.Context) error {
 
 func (r *transferRun) finish(d transferDone) error {
 	r.workers--
+	if d.slow {
+		r.slow--
+	}
 	r.ts.mu.Lock()
 	delete(r.ts.claimed, d.name)
 	r.ts.mu.Unlock()
 	// It may have been held and resumed while its worker was about to end.
 	if t, err := r.ts.Get(d.name); err == nil && t.State == TransferRunning {
-		r.waiting[d.name] = true
+		r.waiting[d.name] = t.slow()
 	}
 	return d.err
 }

@@ -1,0 +1,46 @@
+package app
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/signalbox-mq/signalbox/cmd/router/internal/config"
+)
+
+// TestAWSSettings shows which waits are in force: the file's, the standard ones, and none for a developer.
+func TestAWSSettings(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "router.yaml")
+	if err := os.WriteFile(path, []byte("aws: {purge_wait: 5s, recreate_wait: 1m}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, test := range map[string]struct {
+		opts Options
+		want config.AWS
+	}{
+		"without a file": {Options{}, config.AWS{PurgeWait: time.Minute}},
+		"with a file":    {Options{Config: path}, config.AWS{PurgeWait: 5 * time.Second, RecreateWait: time.Minute}},
+		"a developer's":  {Options{Config: path, Dev: NewDev(io.Discard)}, config.AWS{}},
+	} {
+		test.opts.Store = "memory"
+		r := &router{opts: test.opts, log: zerolog.Nop(), addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, fault: make(chan error, 1)}
+		if err := r.openStore(); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.build(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if r.aws != test.want {
+			t.Errorf("%s: %+v, want %+v", what, r.aws, test.want)
+		}
+		if err := r.closeStore(); err != nil {
+			t.Error(err)
+		}
+	}
+}
