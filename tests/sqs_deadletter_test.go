@@ -20,13 +20,13 @@ func TestSQSDeadLetters(t *testing.T) {
 }
 
 // redrive is the text of a RedrivePolicy.
-func redrive(arn, count string) string {
+func redriveTo(arn, count string) string {
 	return `{"deadLetterTargetArn":"` + arn + `","maxReceiveCount":` + count + `}`
 }
 
 func deadLettered(t *testing.T, s *sqsScene) {
 	dead := s.create("dead")
-	url := s.create("a", "VisibilityTimeout", "0", "RedrivePolicy", redrive(s.arn("dead"), `"2"`))
+	url := s.create("a", "VisibilityTimeout", "0", "RedrivePolicy", redriveTo(s.arn("dead"), `"2"`))
 	attributes := map[string]types.MessageAttributeValue{"colour": text("red")}
 	sent, err := s.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("x"), MessageAttributes: attributes})
 	s.ok(err, "SendMessage")
@@ -45,7 +45,7 @@ func deadLettered(t *testing.T, s *sqsScene) {
 
 func deadLetteredFIFO(t *testing.T, s *sqsScene) {
 	dead := s.fifo("dead")
-	url := s.fifo("a", "VisibilityTimeout", "0", "RedrivePolicy", redrive(s.arn("dead.fifo"), "1"))
+	url := s.fifo("a", "VisibilityTimeout", "0", "RedrivePolicy", redriveTo(s.arn("dead.fifo"), "1"))
 	sent := s.sendTo(url, "g", "g1", "g2")
 	if m := s.receiveOne(url); *m.Body != "g1" {
 		t.Errorf("received %q", *m.Body)
@@ -66,22 +66,22 @@ func redrivePolicies(t *testing.T, s *sqsScene) {
 	url := s.create("a")
 	set := func(policy string) error { return s.set(url, "RedrivePolicy", policy) }
 	arn := s.arn("dead")
-	s.ok(set(redrive(arn, "1000")), "SetQueueAttributes")
+	s.ok(set(redriveTo(arn, "1000")), "SetQueueAttributes")
 	for _, test := range []struct{ policy, reason string }{
 		{`nonsense`, "Redrive policy is not a valid JSON map."},
 		{`{"deadLetterTargetArn":"` + arn + `"}`, "Redrive policy does not contain mandatory attribute: maxReceiveCount."},
 		{`{"maxReceiveCount":1}`, "Redrive policy does not contain mandatory attribute: deadLetterTargetArn."},
-		{redrive(arn, "0"), "Invalid value for maxReceiveCount: 0, valid values are from 1 to 1000 both inclusive."},
-		{redrive(arn, "1001"), "Invalid value for maxReceiveCount: 1001, valid values are from 1 to 1000 both inclusive."},
-		{redrive(s.arn("dead.fifo"), "1"), "Dead-letter queue must be same type of queue as the source."},
-		{redrive("arn:aws:sqs:eu-west-1:000000000000:"+s.prefix+"dead", "1"), "Dead letter target must be owned by the same account and in the same region as the source."},
+		{redriveTo(arn, "0"), "Invalid value for maxReceiveCount: 0, valid values are from 1 to 1000 both inclusive."},
+		{redriveTo(arn, "1001"), "Invalid value for maxReceiveCount: 1001, valid values are from 1 to 1000 both inclusive."},
+		{redriveTo(s.arn("dead.fifo"), "1"), "Dead-letter queue must be same type of queue as the source."},
+		{redriveTo("arn:aws:sqs:eu-west-1:000000000000:"+s.prefix+"dead", "1"), "Dead letter target must be owned by the same account and in the same region as the source."},
 	} {
 		s.invalid(set(test.policy), "Value %s for parameter RedrivePolicy is invalid. Reason: %s", test.policy, test.reason)
 	}
-	if err := set(redrive(s.arn("none"), "1")); codeOf(err) != "InvalidParameterValue" {
+	if err := set(redriveTo(s.arn("none"), "1")); codeOf(err) != "InvalidParameterValue" {
 		t.Errorf("a dead-letter queue that is not there: %v", err)
 	}
-	if got := s.attributes(url, "RedrivePolicy")["RedrivePolicy"]; got != redrive(arn, "1000") {
+	if got := s.attributes(url, "RedrivePolicy")["RedrivePolicy"]; got != redriveTo(arn, "1000") {
 		t.Errorf("the policy is %s", got)
 	}
 }
@@ -97,7 +97,7 @@ func redriveAllowPolicies(t *testing.T, s *sqsScene) {
 			t.Errorf("the policy is %s, want %s", got, policy)
 		}
 	}
-	name := func(url string) error { return s.set(url, "RedrivePolicy", redrive(s.arn("dead"), "1")) }
+	name := func(url string) error { return s.set(url, "RedrivePolicy", redriveTo(s.arn("dead"), "1")) }
 	refused := func(err error) {
 		t.Helper()
 		if codeOf(err) != "InvalidParameterValue" {

@@ -26,7 +26,7 @@ func TestSQSMoves(t *testing.T) {
 // redriven makes a queue whose messages go to a dead-letter queue after one receive.
 func (s *sqsScene) redriven(name, dead string) string {
 	s.t.Helper()
-	return s.create(name, "VisibilityTimeout", "0", "RedrivePolicy", redrive(s.arn(dead), "1"))
+	return s.create(name, "VisibilityTimeout", "0", "RedrivePolicy", redriveTo(s.arn(dead), "1"))
 }
 
 // die sends messages to such a queue and receives them until they are in the dead-letter queue.

@@ -92,7 +92,7 @@ func newEnvWaiting(tb testing.TB, waits sqs.Waits) *env {
 	}
 	e := &env{tb: tb, store: &faulty{Store: store}, defs: defs, log: &bytes.Buffer{}}
 	e.broker = queue.NewBroker(e.store, defs, queue.NewClock(time.Time{}))
-	e.service = sqs.New(sqs.Services{Broker: e.broker}, waits).Service()
+	e.service = sqs.New(sqs.Services{Broker: e.broker, Redrives: queue.NewRedrives(e.broker, defs)}, waits).Service()
 	e.handler = awsapi.NewHandler(awsapi.Config{
 		Account: account, Region: region, PublicURL: base, RequestIDHeader: "X-Request-Id", Log: zerolog.New(zerolog.SyncWriter(e.log)),
 	}, e.service)
