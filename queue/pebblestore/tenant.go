@@ -159,35 +159,31 @@ func (t *tx) putWaiting(l *lane, group h128, g *groupRecord, p position) error {
 
 // findInTenant adds what the u record knows of a message that is not leased.
 func (t *tx) findInTenant(l *lane, le *lease) error {
-	for _, at := range [...]func() (uint64, error){
-		func() (uint64, error) { return le.seq >> 20, nil },
-		func() (uint64, error) {
-			v, err := t.getCopy(key1(t.key[:0], l.id, subPlace, le.seq))
-			if err != nil || v == nil {
-				return 0, err
-			}
-			return parsePlace(v, l.id, le.seq)
-		},
-	} {
-		place, err := at()
-		if err != nil {
-			return err
-		}
-		v, err := t.getCopy(keyTenant(t.key[:0], l.id, le.extra.group, position{place, le.seq}))
-		if err != nil {
-			return err
-		}
-		if v == nil {
-			continue
-		}
-		var g groupRecord
-		if err := parseGroupRecord(&g, v, l.id, le.seq); err != nil {
-			return err
-		}
-		le.applyTenant(&g, place)
-		return nil
+	at := le.seq >> 20
+	v, err := t.getCopy(keyTenant(t.key[:0], l.id, le.extra.group, position{at, le.seq}))
+	if err != nil {
+		return err
 	}
-	return corrupt(l.id, le.seq, "the index by tenant misses it")
+	if v == nil { // its sequence does not tell where it is
+		if v, err = t.getCopy(key1(t.key[:0], l.id, subPlace, le.seq)); err != nil {
+			return err
+		}
+		if at, err = parsePlace(v, l.id, le.seq); err != nil {
+			return err
+		}
+		if v, err = t.getCopy(keyTenant(t.key[:0], l.id, le.extra.group, position{at, le.seq})); err != nil {
+			return err
+		}
+	}
+	if v == nil {
+		return corrupt(l.id, le.seq, "the index by tenant misses it")
+	}
+	var g groupRecord
+	if err := parseGroupRecord(&g, v, l.id, le.seq); err != nil {
+		return err
+	}
+	le.applyTenant(&g, at)
+	return nil
 }
 
 // applyTenant takes over what a u record knows.
