@@ -98,3 +98,33 @@ func TestResumeTransfer(t *testing.T) {
 	}
 	is("running")
 }
+
+// TestResumeRedrive resumes a failed redrive, but not after another one of its queue.
+func TestResumeRedrive(t *testing.T) {
+	t.Parallel()
+	e := newModelEnv(t)
+	e.deadLetterQueue("failed")
+	start := func() string {
+		t.Helper()
+		return get[struct{ ID string }](t, e.do("POST", "/v1/queues/failed/redrive", "")).ID
+	}
+	fail := func(id string) {
+		t.Helper()
+		if err := queue.ChangeTransfer(context.Background(), e.defs, named(id), queue.TransferFailed, "why", e.broker.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := start()
+	fail(first)
+	if w := e.do("POST", "/v1/transfers/"+first+"/resume", ""); w.Code != 204 {
+		t.Errorf("resumed: %d %s", w.Code, w.Body)
+	}
+	if w := e.do("POST", "/v1/queues/failed/redrive", ""); w.Code != 409 {
+		t.Errorf("another beside it: %d %s", w.Code, w.Body)
+	}
+	fail(first)
+	fail(start())
+	if w := e.do("POST", "/v1/transfers/"+first+"/resume", ""); w.Code != 409 {
+		t.Errorf("resumed after another: %d %s", w.Code, w.Body)
+	}
+}

@@ -320,6 +320,24 @@ func (rs *Redrives) List(source Name, max int) ([]Redrive, error) {
 	return all, nil
 }
 
+// Replaced reports whether a transfer is a redrive that failed and after which another one of its queue was started. Such a
+// one is not to be resumed; if it is nevertheless, it moves nothing.
+func (rs *Redrives) Replaced(t *Transfer) (bool, error) {
+	r, ok := RedriveOf(t)
+	if !ok || t.State != TransferFailed {
+		return false, nil
+	}
+	return rs.replaced(&r)
+}
+
+func (rs *Redrives) replaced(r *Redrive) (bool, error) {
+	claim, err := rs.claims.Get(r.Source)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return true, nil
+	}
+	return err == nil && claim.Value.Transfer != r.ID, err
+}
+
 // Cancel ends a redrive of a queue and returns it; what it has moved stays moved, and a batch that is being moved may still
 // be, after which Moved counts it. It fails with [ErrTransferNotFound], and with [ErrTransferEnded] if it has ended, however.
 func (rs *Redrives) Cancel(ctx context.Context, source Name, id string) (Redrive, error) {

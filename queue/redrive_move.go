@@ -9,20 +9,25 @@ import (
 )
 
 // Mapper is what [NewTransfers] needs under [RedriveKind].
-func (rs *Redrives) Mapper() Mapper { return Mapper{Move: rs.move} }
+func (rs *Redrives) Mapper() Mapper { return Mapper{Move: rs.move, MayMove: rs.mayMove} }
+
+// mayMove ends one that failed and was resumed after another was started, before it leases what that one is to move.
+func (rs *Redrives) mayMove(t *Transfer) error {
+	r, ok := RedriveOf(t)
+	if !ok {
+		return fmt.Errorf("%w: its parameters can not be read", ErrTransferFailed)
+	}
+	replaced, err := rs.replaced(&r)
+	if err == nil && replaced {
+		err = fmt.Errorf("%w: another redrive of the queue has been started since", ErrTransferCancelled)
+	}
+	return err
+}
 
 func (rs *Redrives) move(_ context.Context, t *Transfer, batch []Message) ([]*Destination, error) {
 	r, ok := RedriveOf(t)
 	if !ok {
 		return nil, fmt.Errorf("%w: its parameters can not be read", ErrTransferFailed)
-	}
-	// One that failed may have been resumed after another was started.
-	claim, err := rs.claims.Get(r.Source)
-	if errors.Is(err, catalog.ErrNotFound) || err == nil && claim.Value.Transfer != r.ID {
-		return nil, fmt.Errorf("%w: another redrive of the queue has been started since", ErrTransferCancelled)
-	}
-	if err != nil {
-		return nil, err
 	}
 	if r.Destination != nil {
 		return rs.moveTo(*r.Destination, len(batch))

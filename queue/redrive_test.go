@@ -438,9 +438,21 @@ func TestRedriveFails(t *testing.T) {
 				}
 				// One that has failed can be resumed, but not beside another.
 				stop()
+				if tr, err := b.transfers.Get(name(r.ID)); err != nil {
+					t.Fatal(err)
+				} else if replaced, err := b.Replaced(&tr); err != nil || replaced {
+					t.Errorf("before another was started it is replaced: %v, %v", replaced, err)
+				}
 				b.create("repair", queue.Definition{})
 				second := b.redrive("failed", "repair", 1)
 				failedName := name(r.ID)
+				tr, err := b.transfers.Get(failedName)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if replaced, err := b.Replaced(&tr); err != nil || !replaced {
+					t.Errorf("the failed one is replaced: %v, %v", replaced, err)
+				}
 				if err := b.transfers.Resume(b.ctx, failedName); err != nil {
 					t.Fatal(err)
 				}
@@ -450,7 +462,7 @@ func TestRedriveFails(t *testing.T) {
 				if tr, err := b.transfers.Get(failedName); err != nil || tr.State != queue.TransferCancelled || tr.Copied != test.moved {
 					t.Errorf("the one resumed is %+v, %v", tr, err)
 				}
-				if r := b.last("failed"); r.ID != second.ID || r.State != queue.TransferCompleted || b.count("failed") != 0 {
+				if r := b.last("failed"); r.ID != second.ID || r.State != queue.TransferCompleted || r.Moved != r.Total || b.count("failed") != 0 {
 					t.Errorf("the second is %+v", r)
 				}
 			})

@@ -89,7 +89,7 @@ type Transfer struct {
 	Name Name `json:"-"`
 }
 
-// Mapper says what becomes of what a transfer reads. One of the two is set. It is called by one goroutine at a time for
+// Mapper says what becomes of what a transfer reads. One of Copy and Move is set. It is called by one goroutine at a time for
 // each transfer, and again for the same messages after a fault. It must not keep or change the messages.
 type Mapper struct {
 	// Copy returns the entries that a piece of a log becomes, none for none. It need not be deterministic: what counts
@@ -98,6 +98,8 @@ type Mapper struct {
 	// Move returns where each message of a queue goes, in order. With an error it may return the destinations of the messages
 	// before the one at fault: these are moved, and the others stay where they are.
 	Move func(ctx context.Context, t *Transfer, batch []Message) ([]*Destination, error)
+	// MayMove, if set, is asked before messages are leased to be moved. Its errors count as Move's.
+	MayMove func(t *Transfer) error
 }
 
 // ErrTransferCancelled, wrapped by the error of a mapper, ends the transfer as cancelled, for example because what it

@@ -21,6 +21,12 @@ func (w *transferWork) move(ctx context.Context) (done bool, err error) {
 	if err := w.progress(ctx); err != nil {
 		return false, err
 	}
+	if w.mapper.MayMove != nil {
+		t := w.t // the mapper's own
+		if err := w.mapper.MayMove(&t); err != nil {
+			return false, err
+		}
+	}
 	var keep []Settlement
 	defer func() {
 		if released := w.release(ctx, keep); err == nil {

@@ -147,5 +147,12 @@ func (a *API) ResumeTransfer(r *http.Request) (any, error) {
 	if held && t.State != queue.TransferRunning {
 		return nil, fmt.Errorf("%w: %s", errRulePaused, name.Name)
 	}
+	replaced, err := a.Redrives.Replaced(&t)
+	if err != nil {
+		return nil, err
+	}
+	if replaced {
+		return nil, fmt.Errorf("%w: another redrive of the queue has been started since %s", queue.ErrTransferEnded, name.Name)
+	}
 	return nil, a.Transfers.Resume(r.Context(), name)
 }
