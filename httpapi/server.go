@@ -40,7 +40,8 @@ type Parts struct {
 // Limits bound what the server takes on at once. The zero value is the defaults.
 type Limits struct {
 	// BodyBytes is how much memory the bodies of all requests in progress may take. Beyond it requests with a body are
-	// answered 503 overloaded. Default 128 MiB; a single body takes up to 1.25 MiB.
+	// answered 503 overloaded. Default 128 MiB; a single body takes up to 1.25 MiB, or
+	// 8 MiB on the AWS protocols.
 	BodyBytes int64
 	// Connections is how many connections are served. More are answered 503 and closed. Default 10,000.
 	Connections int

@@ -42,7 +42,7 @@ type Handler struct {
 type bound struct {
 	service   *Service
 	operation *Operation
-	// route names it in metrics: "AmazonSQS.SendMessage".
+	// route names it in metrics: "sqs SendMessage".
 	route string
 }
 

@@ -46,6 +46,7 @@ func knownErrors() []known {
 		{"UnknownOperationException", "InvalidAction", 404, true},
 		{"InvalidAction", "InvalidAction", 400, true},
 		{"MissingAction", "MissingAction", 400, true},
+		{"RequestTimeout", "RequestTimeout", 408, true},
 		{"RequestEntityTooLarge", "RequestEntityTooLarge", 413, true},
 		{"UnsupportedMediaType", "UnsupportedMediaType", 415, true},
 		{"InternalFailure", "InternalFailure", 500, true},
