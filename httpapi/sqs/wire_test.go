@@ -122,7 +122,7 @@ var errorXML = regexp.MustCompile(`^<\?xml version="1.0"\?>\n<ErrorResponse(?: x
 func readAnswer(tb testing.TB, w *httptest.ResponseRecorder) *answer {
 	tb.Helper()
 	a := &answer{tb: tb, status: w.Code, body: w.Body.String(), contentType: w.Header().Get("Content-Type"), retryAfter: w.Header().Get("Retry-After")}
-	if got := w.Header()["x-amzn-RequestId"]; len(got) != 1 || got[0] != requestID {
+	if got := exactly(w, "x-amzn-RequestId"); len(got) != 1 || got[0] != requestID {
 		tb.Errorf("the answer has the request id %q", got)
 	}
 	if got := w.Header().Get("Content-Length"); got != strconv.Itoa(len(a.body)) {
@@ -144,6 +144,9 @@ func readAnswer(tb testing.TB, w *httptest.ResponseRecorder) *answer {
 	return a
 }
 
+// exactly are the values of a header by the very name that AWS writes, which is not canonical.
+func exactly(w *httptest.ResponseRecorder, name string) []string { return w.Header()[name] }
+
 func (a *answer) readJSON(w *httptest.ResponseRecorder) {
 	a.tb.Helper()
 	if a.status == 200 {
@@ -162,7 +165,7 @@ func (a *answer) readJSON(w *httptest.ResponseRecorder) {
 		a.tb.Errorf("not an error's JSON: %q: %v", a.body, err)
 	}
 	a.shape, a.message = e.Type, e.Message
-	if query := w.Header()["x-amzn-query-error"]; len(query) == 1 {
+	if query := exactly(w, "x-amzn-query-error"); len(query) == 1 {
 		code, fault, _ := strings.Cut(query[0], ";")
 		a.code, a.sender = code, fault == "Sender"
 	}
