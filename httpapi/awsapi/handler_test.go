@@ -54,6 +54,9 @@ func ask(h *Handler, r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
+// exactly are the values of a header by the very name that AWS writes, which is not canonical.
+func exactly(w *httptest.ResponseRecorder, name string) []string { return w.Header()[name] }
+
 func newHandler() *Handler {
 	both, queryOnly := services()
 	return NewHandler(Config{Account: "000000000000", Region: "us-east-1", Log: zerolog.Nop()}, both, queryOnly)
@@ -146,7 +149,7 @@ func TestErrorsOfTheConnection(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("{}"))
 		r.Header.Set("X-Amz-Target", "One.Echo")
 		w := ask(h, r)
-		if got := w.Header()["x-amzn-query-error"]; w.Code != c.status || len(got) != 1 || !strings.HasPrefix(got[0], c.code+";") || w.Header().Get("Retry-After") != c.retryAfter {
+		if got := exactly(w, "x-amzn-query-error"); w.Code != c.status || len(got) != 1 || !strings.HasPrefix(got[0], c.code+";") || w.Header().Get("Retry-After") != c.retryAfter {
 			t.Errorf("%v: answered %d %v %s", c.err, w.Code, w.Header(), w.Body)
 		}
 		if (w.Header().Get("Connection") == "close") != body.CloseConnection(c.err) {
