@@ -22,12 +22,14 @@ lint:
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
 # The race detector needs a C compiler; the black-box tests need Node.js and npm for the real function runtimes, webhook
-# libraries and queue consumers of tests/node, and the AWS command line. On Debian and its kin they are installed by apt, elsewhere what is missing is named.
+# libraries and queue consumers of tests/node, and the AWS command line. On Debian and its kin they are installed by apt,
+# elsewhere what is missing is named.
 test-setup:
 	@./tests/setup.sh
 
+# At full size the soaks alone take more than half an hour.
 test: test-setup
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -timeout $(if $(SIGNALBOX_SOAK),120m,20m) ./...
 
 bench:
 	./tests/bench.sh

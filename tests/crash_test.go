@@ -4,12 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,12 +22,7 @@ func TestKill(t *testing.T) {
 	if soak() {
 		rounds = 200
 	}
-	seed := uint64(time.Now().UnixNano())
-	if s, err := strconv.ParseUint(os.Getenv("SIGNALBOX_SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	t.Logf("SIGNALBOX_SEED=%d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random, _ := seededRandom(t)
 
 	sink := harness.NewCollector(t)
 	r := harness.Start(t, harness.Options{Config: `
@@ -62,7 +54,7 @@ rules:
 // crashRound lets clients work until killAfter of their requests were acknowledged, and kills the router under them.
 func crashRound(t *testing.T, r *harness.Router, book *ledger, round int, killAfter int64) {
 	t.Helper()
-	w := &workers{client: r.Client, book: book, round: round, killAfter: killAfter, enough: make(chan struct{}), stop: make(chan struct{})}
+	w := &workers{killRound: newKillRound(killAfter), client: r.Client, book: book, round: round}
 	var running sync.WaitGroup
 	for i := range 4 {
 		running.Go(func() { w.send(i) })
@@ -73,16 +65,7 @@ func crashRound(t *testing.T, r *harness.Router, book *ledger, round int, killAf
 		running.Go(w.receive)
 	}
 	running.Go(w.receiveGroups)
-	limit := time.NewTimer(harness.Limit)
-	defer limit.Stop()
-	select {
-	case <-w.enough:
-	case <-limit.C:
-		t.Errorf("round %d: %d requests were acknowledged in %v, want %d", round, w.acknowledged.Load(), harness.Limit, killAfter)
-	}
-	r.Kill()
-	close(w.stop)
-	running.Wait()
+	w.kill(t, r, &running)
 	for _, problem := range book.problems() {
 		t.Error(problem)
 	}
@@ -90,28 +73,16 @@ func crashRound(t *testing.T, r *harness.Router, book *ledger, round int, killAf
 
 // workers are the clients of one round. They end when the router is gone.
 type workers struct {
-	client    *harness.Client
-	book      *ledger
-	round     int
-	killAfter int64
-
-	acknowledged atomic.Int64
-	enough       chan struct{} // closed when killAfter requests were acknowledged
-	stop         chan struct{} // closed when the router was killed
-}
-
-func (w *workers) acked() {
-	if w.acknowledged.Add(1) == w.killAfter {
-		close(w.enough)
-	}
+	*killRound
+	client *harness.Client
+	book   *ledger
+	round  int
 }
 
 // do makes a request; ok is false when the worker should end, because there was no answer.
 func (w *workers) do(method, path, body string) (answer *harness.Answer, ok bool) {
-	select {
-	case <-w.stop:
+	if w.over() {
 		return nil, false
-	default:
 	}
 	answer, err := w.client.Try(method, path, nil, []byte(body))
 	if err != nil {
@@ -269,14 +240,13 @@ func settleUp(t *testing.T, r *harness.Router, book *ledger, sink *harness.Colle
 
 // ledger is what the clients of TestKill know: what was acknowledged, and what may or may not have happened.
 type ledger struct {
-	mu    sync.Mutex // guards what follows
+	complaints
 	sends map[string]bool
 	// deletes are the acknowledged ones, with the time of the answer; begun are those without an answer so far.
 	deletes map[string]time.Time
 	begun   map[string]bool
 	events  map[string]bool
 	groups  map[string]*group
-	faults  []string
 	total   int
 }
 
@@ -293,25 +263,6 @@ func newLedger() *ledger {
 		sends: map[string]bool{}, deletes: map[string]time.Time{}, begun: map[string]bool{},
 		events: map[string]bool{}, groups: map[string]*group{},
 	}
-}
-
-func (l *ledger) complain(format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.complainLocked(format, args...)
-}
-
-func (l *ledger) complainLocked(format string, args ...any) {
-	l.faults = append(l.faults, fmt.Sprintf(format, args...))
-}
-
-// problems returns what was complained about since the last call.
-func (l *ledger) problems() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	faults := l.faults
-	l.faults = nil
-	return faults
 }
 
 func (l *ledger) sent(body string) {

@@ -235,11 +235,25 @@ func fifoDelay(t *testing.T, s *sqsScene) {
 	if a := send("one", 0); a.Status != 200 {
 		t.Fatalf("SendMessage with a delay of 0 answered %s", a)
 	}
-	s.wantCounts(url, counts{"0", "0", "1"})
 	s.receiveOne(url)
 	if took := time.Since(start); took < time.Second {
 		t.Errorf("it came after %v, the queue's delay is 1s", took)
 	}
+}
+
+// TestSQSDelayedCountFIFO counts what a FIFO queue's delay keeps back as delayed.
+func TestSQSDelayedCountFIFO(t *testing.T) {
+	t.Parallel()
+	r := harness.Start(t, harness.Options{})
+	overBoth(t, r, "delayed", func(_ *testing.T, s *sqsScene) {
+		url := s.fifo("a", "DelaySeconds", "900")
+		s.sendTo(url, "g", "one", "two")
+		s.wantCounts(url, counts{"0", "0", "2"})
+		// A change of the delay is for what is there already, too.
+		s.ok(s.set(url, "DelaySeconds", "0"), "SetQueueAttributes")
+		s.wantCounts(url, counts{"2", "0", "0"})
+		s.wantBodies(url, "one", "two")
+	})
 }
 
 func fifoRequired(t *testing.T, s *sqsScene) {
