@@ -147,6 +147,9 @@ func queuePaths(t *testing.T, s *sqsScene) {
 	get("/?Action=GetQueueUrl&QueueName="+name, nil, 200, "text/xml", "<QueueUrl>"+s.router.URL(path)+"</QueueUrl>")
 	get(path+"?Action=GetQueueAttributes&AttributeName.1=QueueArn&X-Amz-Credential="+url.QueryEscape("test/20260101/us-east-1/sqs/aws4_request"), nil, 200, "text/xml",
 		"<Attribute><Name>QueueArn</Name><Value>"+s.arn("a")+"</Value></Attribute>")
+	// Lists and maps of one without an index, as old clients write them.
+	get(path+"?Action=SetQueueAttributes&Attribute.Name=DelaySeconds&Attribute.Value=17", nil, 200, "text/xml", "<SetQueueAttributesResponse")
+	get(path+"?Action=GetQueueAttributes&AttributeName=DelaySeconds", nil, 200, "text/xml", "<Name>DelaySeconds</Name><Value>17</Value>")
 	get(path, nil, 404, "text/xml", "<UnknownOperationException/>")
 	inJSON := map[string]string{"Accept": "application/json"}
 	get(path+"?Action=GetQueueAttributes&AttributeName.1=DelaySeconds", inJSON, 200, "application/json", `"GetQueueAttributesResponse":{`, `"RequestId":"`)
