@@ -165,6 +165,16 @@ func createAgain(t *testing.T, s *sqsScene) {
 	s.fails(again("DelaySeconds", "5", "MaximumMessageSize", "2048"), "QueueAlreadyExists", differs+"MaximumMessageSize")
 	s.ok(s.set(url, "DelaySeconds", "6"), "SetQueueAttributes")
 	s.ok(again("DelaySeconds", "6"), "creating it with what was set")
+
+	// What depends on another attribute differs before it is wrong.
+	s.ok(s.set(url, "KmsMasterKeyId", "alias/mine"), "SetQueueAttributes")
+	s.ok(again("SqsManagedSseEnabled", "false"), "creating it with what is shown")
+	s.fails(again("SqsManagedSseEnabled", "true"), "QueueAlreadyExists", differs+"SqsManagedSseEnabled")
+	s.fifo("f", "FifoThroughputLimit", "perMessageGroupId", "DeduplicationScope", "messageGroup")
+	_, err := s.CreateQueue(t.Context(), &sqs.CreateQueueInput{
+		QueueName: aws.String(s.prefix + "f.fifo"), Attributes: map[string]string{"FifoQueue": "true", "DeduplicationScope": "queue"},
+	})
+	s.fails(err, "QueueAlreadyExists", differs+"DeduplicationScope")
 }
 
 func queueNames(t *testing.T, s *sqsScene) {

@@ -197,7 +197,11 @@ func (n *node) inner(name string) *node {
 
 func (n *node) entries(f *Field, visit func(key string, value *node) error) error {
 	key, value := f.sides()
-	for _, e := range n.inner("entry").elements() {
+	elements := n.inner("entry").elements()
+	if len(elements) == 0 && n.child(key) != nil {
+		elements = []*node{n} // old clients write a map of one without an index
+	}
+	for _, e := range elements {
 		k, v := e.child(key), e.child(value)
 		if k == nil {
 			k, v = e.child("key"), e.child("value")

@@ -61,14 +61,21 @@ func checkName(name string, fifo bool) error {
 	return awsapi.InvalidParameterValue("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 }
 
-// sameAttributes makes sure that each of the given attributes is as the queue has it. What is not given does not matter.
-func sameAttributes(q *queue.Queue, given map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		as := q.Definition.Clone()
-		if err := setAttributes(&as, q.Name, map[string]string{name: given[name]}, comparing); err != nil {
+// sameAttributes makes sure that each of the given attributes is as the queue has it, in what clients are shown of it. What is
+// not given does not matter.
+func sameAttributes(q *queue.Queue, in map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		as := *q
+		as.Definition = q.Definition.Clone()
+		if err := setAttributes(&as.Definition, q.Name, map[string]string{name: in[name]}, comparing); err != nil {
 			return err
 		}
-		if !as.Equal(q.Definition) {
+		row, _ := findAttribute(name) // setAttributes refuses any other
+		shown, given := row.get(&facts{queue: q}), row.get(&facts{queue: &as})
+		if name == "SqsManagedSseEnabled" {
+			given = in[name] // what is shown follows from the key, whatever is given
+		}
+		if shown != given {
 			return queueNameExists(name)
 		}
 	}
