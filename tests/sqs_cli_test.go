@@ -85,7 +85,7 @@ func TestSQSCommandLine(t *testing.T) {
 	if len(list.QueueUrls) != 1 || list.QueueUrls[0] != url {
 		t.Errorf("list-queues printed %v", list)
 	}
-	c.moves(url, dead, deadARN)
+	t.Run("moves", func(t *testing.T) { (&awsCLI{t, c.path, c.env}).moves(url, dead, deadARN) })
 	c.run(nil, "delete-queue", "--queue-url", url)
 	if code, _, stderr := c.try("get-queue-attributes", "--queue-url", url, "--attribute-names", "All"); code == 0 || !strings.Contains(stderr, "AWS.SimpleQueueService.NonExistentQueue") {
 		t.Errorf("asking about a deleted queue ended with %d: %s", code, stderr)

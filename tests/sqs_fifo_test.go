@@ -21,6 +21,7 @@ func TestSQSFIFO(t *testing.T) {
 	overBoth(t, r, "order", fifoOrder)
 	overBoth(t, r, "lock", groupLock)
 	overBoth(t, r, "prefix", prefixRedelivery)
+	overBoth(t, r, "extension", extension)
 	overBoth(t, r, "expired", fifoExpiredHandle)
 	overBoth(t, r, "numbers", sequenceNumbers)
 	overBoth(t, r, "dedup", deduplication)
@@ -106,6 +107,22 @@ func prefixRedelivery(t *testing.T, s *sqsScene) {
 	if strings.Join(again, " ") != "g1 g2 g3 g4" {
 		t.Errorf("received %q", again)
 	}
+}
+
+// extension extends one of two in flight: the group stays locked when the other's time is over, as that one is behind.
+func extension(t *testing.T, s *sqsScene) {
+	url := s.fifo("a", "VisibilityTimeout", "1")
+	s.sendTo(url, "g", "g1", "g2", "g3")
+	got := s.receive(url, 2, 0)
+	if len(got) != 2 {
+		t.Fatalf("received %q", bodiesOf(got))
+	}
+	s.visibility(url, got[0], 600)
+	if again := s.receive(url, 10, 2); len(again) != 0 {
+		t.Errorf("while g1 is in flight came %q", bodiesOf(again))
+	}
+	s.delete(url, got[0]) // extended in time, its handle holds
+	s.wantBodies(url, "g2", "g3")
 }
 
 func fifoExpiredHandle(t *testing.T, s *sqsScene) {
@@ -239,6 +256,12 @@ func fifoDelay(t *testing.T, s *sqsScene) {
 	if took := time.Since(start); took < time.Second {
 		t.Errorf("it came after %v, the queue's delay is 1s", took)
 	}
+	// A change of it is for what is there already, too.
+	late := s.fifo("late", "DelaySeconds", "900")
+	s.sendTo(late, "g", "one", "two")
+	s.wantBodies(late)
+	s.ok(s.set(late, "DelaySeconds", "0"), "SetQueueAttributes")
+	s.wantBodies(late, "one", "two")
 }
 
 // TestSQSDelayedCountFIFO counts what a FIFO queue's delay keeps back as delayed.
@@ -249,10 +272,8 @@ func TestSQSDelayedCountFIFO(t *testing.T) {
 		url := s.fifo("a", "DelaySeconds", "900")
 		s.sendTo(url, "g", "one", "two")
 		s.wantCounts(url, counts{"0", "0", "2"})
-		// A change of the delay is for what is there already, too.
 		s.ok(s.set(url, "DelaySeconds", "0"), "SetQueueAttributes")
 		s.wantCounts(url, counts{"2", "0", "0"})
-		s.wantBodies(url, "one", "two")
 	})
 }
 
