@@ -19,6 +19,7 @@ func TestSQSMoves(t *testing.T) {
 	overBoth(t, r, "sources", deadLetterSources)
 	overBoth(t, r, "back", moveBack)
 	overBoth(t, r, "elsewhere", moveElsewhere)
+	overBoth(t, r, "fifo", moveGroups)
 	overBoth(t, r, "rate", moveAtARate)
 	overBoth(t, r, "refused", movesRefused)
 }
@@ -122,6 +123,23 @@ func moveElsewhere(t *testing.T, s *sqsScene) {
 		t.Errorf("the task is %+v", task)
 	}
 	s.wantCounts(other, counts{"2", "0", "0"})
+}
+
+// moveGroups moves a FIFO queue: the messages of a group keep their order.
+func moveGroups(t *testing.T, s *sqsScene) {
+	dead := s.fifo("dead")
+	url := s.fifo("a", "VisibilityTimeout", "0", "RedrivePolicy", redrive(s.arn("dead.fifo"), "1"))
+	s.sendTo(url, "g", "g1", "g2", "g3")
+	harness.Until(t, "the messages to be dead", func() (bool, string) {
+		s.receive(url, 10, 0)
+		c := s.counts(dead)
+		return c == counts{"3", "0", "0"}, fmt.Sprint(c)
+	})
+	s.ok(s.set(url, "VisibilityTimeout", "600"), "SetQueueAttributes")
+	s.startMove("dead.fifo", "", 0)
+	s.waitForTask("dead.fifo", "COMPLETED")
+	s.wantBodies(url, "g1", "g2", "g3")
+	s.wantCounts(dead, counts{"0", "0", "0"})
 }
 
 // moveAtARate watches a slow task, starts another on the side in vain, and cancels it.
