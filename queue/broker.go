@@ -230,17 +230,56 @@ func (b *Broker) Purge(ctx context.Context, name Name) (int64, error) {
 	return b.store.Purge(ctx, b.Now(), q.ID)
 }
 
-// Stats counts a queue's messages.
+// Stats counts a queue's messages. On a FIFO queue with a delay, messages that wait for that count as Delayed; of more than
+// 10,000 the rest counts as Ready.
 func (b *Broker) Stats(ctx context.Context, name Name) (Stats, error) {
 	q, err := b.Lookup(name)
 	if err != nil {
 		return Stats{}, err
 	}
-	all, err := b.store.Stats(ctx, b.Now(), []ID{q.ID})
+	now := b.Now()
+	all, err := b.store.Stats(ctx, now, []ID{q.ID})
 	if err != nil {
 		return Stats{}, fmt.Errorf("counting %s: %w", name.Name, err)
 	}
-	return all[0], nil
+	stats := all[0]
+	if q.Definition.FIFO && q.Definition.Delay > 0 && stats.Ready > 0 {
+		held, err := b.heldBack(ctx, &q, now)
+		if err != nil {
+			return Stats{}, fmt.Errorf("counting %s: %w", name.Name, err)
+		}
+		held = min(held, stats.Ready) // there may be others since
+		stats.Ready, stats.Delayed = stats.Ready-held, stats.Delayed+held
+	}
+	return stats, nil
+}
+
+const (
+	heldBackMost = 10_000
+	heldBackPage = 500
+)
+
+// heldBack counts the messages of a FIFO queue that the queue's delay holds back, which the store does not know: the delay
+// comes with each receive. They are the last ones, as sequence numbers tell the time.
+func (b *Broker) heldBack(ctx context.Context, q *Queue, now time.Time) (n int64, err error) {
+	after := now.Add(-time.Duration(q.Definition.Delay))
+	req := ScanRequest{Now: now, Queue: q.ID, Kind: FIFO, From: PositionAt(after), Limit: heldBackPage}
+	for n < heldBackMost {
+		res, err := b.store.Scan(ctx, req)
+		if err != nil {
+			return 0, err
+		}
+		for i := range res.Messages {
+			if m := &res.Messages[i]; m.Status == Ready && m.Message.Sent.After(after) {
+				n++
+			}
+		}
+		if !res.More {
+			break
+		}
+		req.From = res.Next
+	}
+	return n, nil
 }
 
 // retryDropped runs op with the queue of the given name, and once more with its new incarnation if it was deleted and

@@ -502,3 +502,28 @@ func TestSweeper(t *testing.T) {
 		}
 	})
 }
+
+func TestStatsOfAFIFODelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBundle(t)
+		b.create("orders.fifo", queue.Definition{FIFO: true, ContentBasedDeduplication: true, Delay: duration.Of(5 * time.Second)})
+		want := func(when string, ready, delayed, inFlight int64) {
+			t.Helper()
+			got, err := b.Stats(b.ctx, name("orders.fifo"))
+			if err != nil || got.Ready != ready || got.Delayed != delayed || got.InFlight != inFlight {
+				t.Errorf("%s: %+v, %v; want %d ready, %d delayed, %d in flight", when, got, err, ready, delayed, inFlight)
+			}
+		}
+		b.send("orders.fifo", queue.Send{Body: []byte("x"), Group: "g"}, queue.Send{Body: []byte("y"), Group: "h"})
+		want("sent", 0, 2, 0)
+		<-time.After(3 * time.Second)
+		b.send("orders.fifo", queue.Send{Body: []byte("z"), Group: "g"})
+		<-time.After(3 * time.Second)
+		want("two are due", 2, 1, 0)
+		b.receive("orders.fifo", queue.Receive{Max: 1})
+		want("one is received", 1, 1, 1)
+		<-time.After(3 * time.Second)
+		want("all are due", 2, 0, 1)
+	})
+}

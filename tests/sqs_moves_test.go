@@ -128,7 +128,7 @@ func moveElsewhere(t *testing.T, s *sqsScene) {
 // moveGroups moves a FIFO queue: the messages of a group keep their order.
 func moveGroups(t *testing.T, s *sqsScene) {
 	dead := s.fifo("dead")
-	url := s.fifo("a", "VisibilityTimeout", "0", "RedrivePolicy", redrive(s.arn("dead.fifo"), "1"))
+	url := s.fifo("a", "VisibilityTimeout", "0", "RedrivePolicy", redriveTo(s.arn("dead.fifo"), "1"))
 	s.sendTo(url, "g", "g1", "g2", "g3")
 	harness.Until(t, "the messages to be dead", func() (bool, string) {
 		s.receive(url, 10, 0)
