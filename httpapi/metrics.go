@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ import (
 type Metrics struct {
 	registry  *prometheus.Registry
 	requests  *prometheus.HistogramVec
+	answered  sync.Map // from answered to its prometheus.Observer; looking labels up takes longer
 	published *prometheus.CounterVec
 	matched   *prometheus.CounterVec
 	failedIfs *prometheus.CounterVec
@@ -78,9 +80,20 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
+// answered is what requests are counted by.
+type answered struct {
+	route  string
+	status int
+}
+
 // Request counts an answered request.
 func (m *Metrics) Request(route string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+	key := answered{route, status}
+	observer, ok := m.answered.Load(key)
+	if !ok {
+		observer, _ = m.answered.LoadOrStore(key, m.requests.WithLabelValues(route, strconv.Itoa(status)))
+	}
+	observer.(prometheus.Observer).Observe(took.Seconds())
 }
 
 // Published counts an event with the rules that matched it and those whose condition failed.

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -116,5 +118,10 @@ func validRequestID(id string) bool {
 	}) < 0
 }
 
-// newRequestID returns a random UUID, the form that the AWS protocols have.
-func newRequestID() string { return uuid.NewString() }
+// newRequestID returns a random UUID (version 4), the form that the AWS protocols have. It is no secret.
+func newRequestID() string {
+	var id uuid.UUID
+	binary.BigEndian.PutUint64(id[:8], rand.Uint64()&^0xf000|0x4000)
+	binary.BigEndian.PutUint64(id[8:], 1<<63|rand.Uint64()>>2)
+	return id.String()
+}

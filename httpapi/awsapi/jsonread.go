@@ -3,8 +3,10 @@ package awsapi
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"time"
 	"unicode/utf16"
@@ -436,6 +438,12 @@ func (r *jsonReader) quoted() ([]byte, error) {
 func plain(data []byte, at int) (end int, ascii bool) {
 	var or byte
 	for at < len(data) {
+		if at+8 <= len(data) {
+			if n := plainBytes(binary.LittleEndian.Uint64(data[at:])); n > 0 {
+				at += n
+				continue
+			}
+		}
 		c := data[at]
 		if c < ' ' || c == '"' || c == '\\' {
 			break
@@ -444,6 +452,17 @@ func plain(data []byte, at int) (end int, ascii bool) {
 		at++
 	}
 	return at, or < utf8.RuneSelf
+}
+
+// plainBytes is how many of the first of eight bytes are ASCII that stands for itself in a string. Each other byte sets its
+// highest bit in one of the terms; a borrow may set those of bytes behind it too, but never before it.
+func plainBytes(eight uint64) int {
+	const (
+		low  = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	quote, backslash := eight^(low*'"'), eight^(low*'\\')
+	return bits.TrailingZeros64((eight|(eight-low*' ')|(quote-low)|(backslash-low))&high) / 8
 }
 
 // escaped reads the rest of a string that has escapes. The text takes the place of its JSON, than which it is never longer.

@@ -24,20 +24,21 @@ func (s *Store) Append(ctx context.Context, req queue.AppendRequest) (queue.Appe
 		defer mu.Unlock()
 	}
 	now := req.Now.UnixMilli()
-	ids := make([]queue.ID, len(req.Entries))
+	t := s.newtx()
+	defer t.close()
+	ids := t.ids[:0]
 	bytes, indexed := 0, token != nil
 	for i := range req.Entries {
 		e := &req.Entries[i]
-		ids[i] = e.Queue
+		ids = append(ids, e.Queue)
 		bytes += len(e.Message.Body) + 256
 		indexed = indexed || e.Dedup != "" || e.Kind != queue.Log && e.Message.Group != ""
 	}
-	set, err := s.lockAll(ids, now)
+	set, err := t.lockAll(ids, now)
 	if err != nil {
 		return queue.AppendResult{}, err
 	}
-	t := s.begintx(indexed)
-	defer t.close()
+	t.begin(indexed)
 	res, refused, err := t.append(set, &req, token, bytes)
 	if refused { // nothing was changed
 		set.unlock()

@@ -13,16 +13,17 @@ func (s *Store) Extend(ctx context.Context, now time.Time, extensions []queue.Ex
 		return nil, err
 	}
 	defer s.end()
-	ids := make([]queue.ID, len(extensions))
+	t := s.newtx()
+	defer t.close()
+	ids := t.ids[:0]
 	for i := range extensions {
-		ids[i] = extensions[i].Receipt.Queue
+		ids = append(ids, extensions[i].Receipt.Queue)
 	}
-	set, err := s.lockAll(ids, now.UnixMilli())
+	set, err := t.lockAll(ids, now.UnixMilli())
 	if err != nil {
 		return nil, err
 	}
-	t := s.begintx(true)
-	defer t.close()
+	t.begin(true)
 	results := make([]error, len(extensions))
 	for i := range extensions {
 		x := &extensions[i]

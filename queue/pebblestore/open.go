@@ -74,15 +74,17 @@ func (s *Store) engineOptions(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 		CacheSize:                   s.opts.CacheBytes,
 		MemTableSize:                uint64(s.opts.MemTableBytes),
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       24,
-		LBaseMaxBytes:               64 << 20,
-		BytesPerSync:                512 << 10,
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
-		FlushDelayDeleteRange:       10 * time.Second,
-		TargetByteDeletionRate:      128 << 20,
-		FormatMajorVersion:          engineFormat,
-		Logger:                      engineLogger{s},
+		// Most messages are gone before the level above is as deep as this, and with them the work of compacting them. Every
+		// flush overlaps the others, in the states of the queues; so each counts, and all would be written again.
+		L0CompactionThreshold:      12,
+		L0StopWritesThreshold:      48,
+		LBaseMaxBytes:              64 << 20,
+		BytesPerSync:               512 << 10,
+		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
+		FlushDelayDeleteRange:      10 * time.Second,
+		TargetByteDeletionRate:     128 << 20,
+		FormatMajorVersion:         engineFormat,
+		Logger:                     engineLogger{s},
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { s.opts.Log(LogError, "engine: "+err.Error()) },
 			DataCorruption: func(i pebble.DataCorruptionInfo) {

@@ -2,7 +2,6 @@ package pebblestore
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
@@ -53,12 +52,13 @@ func (s *Store) Drop(ctx context.Context, now time.Time, queues []queue.ID) erro
 		return err
 	}
 	defer s.end()
-	set, err := s.lockAll(slices.Clone(queues), now.UnixMilli())
+	t := s.newtx()
+	defer t.close()
+	set, err := t.lockAll(append(t.ids[:0], queues...), now.UnixMilli())
 	if err != nil {
 		return err
 	}
-	t := s.begintx(false)
-	defer t.close()
+	t.begin(false)
 	for _, l := range set {
 		if l.state.dropped {
 			continue

@@ -14,8 +14,10 @@ func (s *Store) Settle(ctx context.Context, now time.Time, settlements []queue.S
 		return nil, err
 	}
 	defer s.end()
-	ids := make([]queue.ID, 0, len(settlements))
-	indexed := len(settlements) > 1
+	t := s.newtx()
+	defer t.close()
+	ids := t.ids[:0]
+	plain := true // nothing but acknowledgements
 	for i := range settlements {
 		st := &settlements[i]
 		ids = append(ids, st.Receipt.Queue)
@@ -25,14 +27,13 @@ func (s *Store) Settle(ctx context.Context, now time.Time, settlements []queue.S
 		if st.Record != nil {
 			ids = append(ids, st.Record.Queue)
 		}
-		indexed = indexed || st.Action != queue.Ack || st.Record != nil
+		plain = plain && st.Action == queue.Ack && st.Record == nil
 	}
-	set, err := s.lockAll(ids, now.UnixMilli())
+	set, err := t.lockAll(ids, now.UnixMilli())
 	if err != nil {
 		return nil, err
 	}
-	t := s.begintx(indexed)
-	defer t.close()
+	t.begin(!plain || len(settlements) > 1 && !set.apart(settlements))
 	results := make([]queue.SettleResult, len(settlements))
 	for i := range settlements {
 		if results[i], err = t.settle(set, &settlements[i]); err != nil {
@@ -46,6 +47,22 @@ func (s *Store) Settle(ctx context.Context, now time.Time, settlements []queue.S
 		return nil, err
 	}
 	return results, nil
+}
+
+// apart says that acknowledgements have nothing to do with each other, so that none reads what another wrote: they are of
+// different messages, and none of these is in a group.
+func (set locked) apart(settlements []queue.Settlement) bool {
+	if len(set) != 1 || set[0].state.grouped > 0 || len(settlements) > 32 {
+		return false
+	}
+	for i := range settlements {
+		for k := range i {
+			if settlements[i].Receipt.Sequence == settlements[k].Receipt.Sequence {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // settle does one settlement. The error is one that ends the whole call.

@@ -160,11 +160,13 @@ func (s *Store) lockOne(id queue.ID, now int64) (*lane, error) {
 // locked is a set of locked lanes in the order of their IDs.
 type locked []*lane
 
-// lockAll locks and loads lanes. It sorts ids, and names each once.
-func (s *Store) lockAll(ids []queue.ID, now int64) (locked, error) {
+// lockAll locks and loads lanes. It sorts ids, and names each once. The set is in the memory of the call's tx.
+func (t *tx) lockAll(ids []queue.ID, now int64) (locked, error) {
+	s := t.s
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	set := make(locked, 0, len(ids))
+	t.ids = ids
+	set := locked(t.lanes[:0])
 	for _, id := range ids {
 		l, err := s.lockOne(id, now)
 		if err != nil {
@@ -173,6 +175,7 @@ func (s *Store) lockAll(ids []queue.ID, now int64) (locked, error) {
 		}
 		set = append(set, l)
 	}
+	t.lanes = set
 	return set, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/signalbox-mq/signalbox/queue"
 )
 
 // tx is the batch that one call builds while it holds its lanes.
@@ -16,20 +18,34 @@ type tx struct {
 	indexed bool
 	ticket  uint64
 	waits   bool // the commit must be waited for: b.SyncWait is due
-	key     [maxKey]byte
-	end     [maxKey]byte
-	val     [256]byte
+	// ids and lanes are memory for those of the call.
+	ids   []queue.ID
+	lanes locked
+	key   [maxKey]byte
+	end   [maxKey]byte
+	val   [256]byte
+}
+
+// newtx is for a call that locks its lanes before it knows what batch it needs; begin and close must follow.
+func (s *Store) newtx() *tx {
+	t := s.txs.Get().(*tx)
+	t.s, t.ticket, t.waits = s, 0, false
+	return t
+}
+
+// begin starts the batch.
+func (t *tx) begin(indexed bool) {
+	if t.indexed = indexed; indexed {
+		t.b = t.s.db.NewIndexedBatch()
+	} else {
+		t.b = t.s.db.NewBatch()
+	}
 }
 
 // begintx starts a batch; close must follow.
 func (s *Store) begintx(indexed bool) *tx {
-	t := s.txs.Get().(*tx)
-	t.s, t.indexed, t.ticket, t.waits = s, indexed, 0, false
-	if indexed {
-		t.b = s.db.NewIndexedBatch()
-	} else {
-		t.b = s.db.NewBatch()
-	}
+	t := s.newtx()
+	t.begin(indexed)
 	return t
 }
 
@@ -37,8 +53,11 @@ func (t *tx) close() {
 	if t.waits {
 		_ = t.wait() // a failed sync has stopped the store
 	}
-	_ = t.b.Close() // fails only when closed before
-	t.b = nil
+	if t.b != nil {
+		_ = t.b.Close() // fails only when closed before
+		t.b = nil
+	}
+	clear(t.lanes)
 	t.s.txs.Put(t)
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -98,6 +99,8 @@ type router struct {
 // Run builds the router and runs it until ctx ends; then it shuts down in stages and returns nil. ready, when not nil, is
 // called with the address once requests are answered.
 func Run(ctx context.Context, opts Options, ready func(address string)) (err error) {
+	ballast := newBallast()
+	defer runtime.KeepAlive(ballast)
 	if opts.Dev != nil {
 		defer opts.Dev.start()()
 	}
