@@ -169,10 +169,12 @@ func moveAtARate(t *testing.T, s *sqsScene) {
 	if task.ApproximateNumberOfMessagesMoved < moved || task.ApproximateNumberOfMessagesMoved > 40 || task.TaskHandle != nil {
 		t.Errorf("%d were moved when it was cancelled, then %+v", moved, task)
 	}
-	left, there := s.counts(dead).visible, s.counts(other).visible
-	if want := fmt.Sprint(task.ApproximateNumberOfMessagesMoved); there != want || left != fmt.Sprint(50-task.ApproximateNumberOfMessagesMoved) {
-		t.Errorf("%s are left and %s there, %s were moved", left, there, want)
-	}
+	// What was on its way when it was cancelled is still moved, and counted then.
+	harness.Until(t, "the counts to agree", func() (bool, string) {
+		moved := s.waitForTask("dead", "CANCELLED").ApproximateNumberOfMessagesMoved
+		left, there := s.counts(dead).visible, s.counts(other).visible
+		return there == fmt.Sprint(moved) && left == fmt.Sprint(50-moved), fmt.Sprintf("%s are left and %s there, %d were moved", left, there, moved)
+	})
 	_, err = s.cancelMove(handle)
 	s.fails(err, "ResourceNotFoundException", "Task does not exist.")
 }
@@ -238,8 +240,9 @@ func TestSQSMovesAcrossRestarts(t *testing.T) {
 	r.Kill()
 	r.Restart()
 	s.reconnect()
-	if task := s.waitForTask("dead", "COMPLETED"); task.ApproximateNumberOfMessagesMoved != n {
-		t.Errorf("the task is %+v", task)
+	// What was moved between the last time that the count was saved and the kill is missing in it.
+	if moved := s.waitForTask("dead", "COMPLETED").ApproximateNumberOfMessagesMoved; moved < 1 || moved > n {
+		t.Errorf("%d of %d messages were moved", moved, n)
 	}
 	s.wantCounts(dead, counts{"0", "0", "0"})
 	seen := map[string]int{}

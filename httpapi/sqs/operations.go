@@ -10,7 +10,7 @@ func (a *API) operations() []awsapi.Operation {
 		awsapi.Op("DeleteQueue", a.deleteQueue).Differs("Done when it is answered, not up to 60 seconds later. A queue that the file declares can not be deleted (`UnsupportedOperation`)."),
 		awsapi.Op("GetQueueUrl", a.getQueueURL),
 		awsapi.Op("ListQueues", a.listQueues).OnService(),
-		awsapi.Op("GetQueueAttributes", a.getQueueAttributes).Differs("The counts are exact."),
+		awsapi.Op("GetQueueAttributes", a.getQueueAttributes).Differs("The counts are exact, but for FIFO queues with a large delay (below)."),
 		awsapi.Op("SetQueueAttributes", a.setQueueAttributes).Differs("In force when it is answered. A queue that the file declares can not be changed (`UnsupportedOperation`)."),
 		awsapi.Op("PurgeQueue", a.purgeQueue).Differs("Done when it is answered. The 60 seconds between two are `aws.purge_wait`."),
 		awsapi.Op("TagQueue", a.tagQueue),
@@ -30,6 +30,6 @@ func (a *API) operations() []awsapi.Operation {
 		awsapi.Op("ListDeadLetterSourceQueues", a.listDeadLetterSourceQueues),
 		awsapi.Op("StartMessageMoveTask", a.startMessageMoveTask).Differs("Only what is in the queue when the task starts is moved. There is no limit on the number of tasks or on their time."),
 		awsapi.Op("ListMessageMoveTasks", a.listMessageMoveTasks).Differs("Tasks that have ended are kept for 7 days, at most 1,000."),
-		awsapi.Op("CancelMessageMoveTask", a.cancelMessageMoveTask),
+		awsapi.Op("CancelMessageMoveTask", a.cancelMessageMoveTask).Differs("What is on its way is still moved, and counted then."),
 	}
 }
