@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/signalbox-mq/signalbox/queue"
@@ -92,6 +93,8 @@ func (s *Store) engineOptions(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 			},
 		},
 	}
+	// What is just being flushed is mostly gone before long, and not worth the time of compressing it.
+	o.Levels[0].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].BlockSize = 16 << 10
