@@ -150,21 +150,23 @@ func validateAttributes(attrs []Attribute) *InvalidError {
 		return &InvalidError{Field: "attributes", Reason: fmt.Sprintf("are %d; at most %d are allowed", len(attrs), maxAttributes)}
 	}
 	for i, a := range attrs {
-		field := fmt.Sprintf("attributes[%d]", i)
+		bad := func(part, reason string) *InvalidError {
+			return &InvalidError{Field: fmt.Sprintf("attributes[%d].%s", i, part), Reason: reason}
+		}
 		if !validAttributeName(a.Name) {
-			return &InvalidError{Field: field + ".name", Reason: fmt.Sprintf("%q must be 1 to 256 letters, digits, underscores, hyphens and dots", a.Name)}
+			return bad("name", fmt.Sprintf("%q must be 1 to 256 letters, digits, underscores, hyphens and dots", a.Name))
 		}
 		switch base, _, _ := strings.Cut(a.Type, "."); base {
 		case "String", "Number", "Binary":
 		default:
-			return &InvalidError{Field: field + ".type", Reason: fmt.Sprintf("%q must be String, Number or Binary, with an optional .suffix", a.Type)}
+			return bad("type", fmt.Sprintf("%q must be String, Number or Binary, with an optional .suffix", a.Type))
 		}
 		if len(a.Type) > 256 {
-			return &InvalidError{Field: field + ".type", Reason: "must be at most 256 bytes"}
+			return bad("type", "must be at most 256 bytes")
 		}
 		for _, earlier := range attrs[:i] {
 			if earlier.Name == a.Name {
-				return &InvalidError{Field: field + ".name", Reason: fmt.Sprintf("%q is given twice", a.Name)}
+				return bad("name", fmt.Sprintf("%q is given twice", a.Name))
 			}
 		}
 	}

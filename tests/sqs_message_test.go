@@ -109,10 +109,11 @@ func attributeFilter(t *testing.T, s *sqsScene) {
 		{nil, nil},
 		{[]string{"All"}, every},
 		{[]string{".*"}, every},
-		{[]string{"app.*"}, []string{"app.one", "app.two"}},
+		{[]string{"app.*"}, []string{"app", "app.one", "app.two", "application"}},
+		{[]string{"app.o.*"}, []string{"app.one"}},
 		{[]string{"app"}, []string{"app"}},
 		{[]string{"ap"}, nil},
-		{[]string{"other", "app.*", "none"}, []string{"app.one", "app.two", "other"}},
+		{[]string{"other", "app.t.*", "none"}, []string{"app.two", "other"}},
 	} {
 		out, err := s.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MessageAttributeNames: test.asked})
 		s.ok(err, "ReceiveMessage")

@@ -208,7 +208,7 @@ func (h *Handler) jsonOperation(c *call, target string) (bound, error) {
 
 func unsupported(name, reason string) *Error {
 	return &Error{
-		Shape: "UnsupportedOperation", Code: "AWS.SimpleQueueService.UnsupportedOperation",
+		Shape: "UnsupportedOperation", Coral: true,
 		Message: "The operation " + name + " is not supported: " + reason + ".",
 	}
 }

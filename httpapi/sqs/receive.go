@@ -169,13 +169,13 @@ func (a *API) tell(out *incoming, q *queue.Queue, m *queue.Message, show systemN
 	return nil
 }
 
-// asked says whether a receiver wants an attribute: by its name, by "prefix.*", or by "All" or ".*".
+// asked says whether a receiver wants an attribute: by its name, by "prefix.*" if its name begins so, or by "All" or ".*".
 func asked(names []string, name string) bool {
 	for _, n := range names {
 		if n == name || n == "All" || n == ".*" {
 			return true
 		}
-		if prefix, ok := strings.CutSuffix(n, ".*"); ok && strings.HasPrefix(name, prefix+".") {
+		if prefix, ok := strings.CutSuffix(n, ".*"); ok && strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
