@@ -111,6 +111,14 @@ const (
 	codecQueryJSON
 )
 
+// queryCodec is how a Query request is answered.
+func queryCodec(r *http.Request) codec {
+	if strings.Contains(header(r, "Accept"), "application/json") {
+		return codecQueryJSON
+	}
+	return codecXML
+}
+
 // maxKept is the most memory that a call keeps for the next.
 const maxKept = 64 << 10
 
@@ -121,6 +129,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if cap(c.in) > maxKept || cap(c.out) > maxKept {
 			return // one large request must not hold its memory for ever
 		}
+		// Fields lead to the messages of this call.
+		clear(c.reader.fields[:cap(c.reader.fields)])
+		clear(c.writer.fields[:cap(c.writer.fields)])
 		*c = call{in: c.in[:0], out: c.out[:0], reader: jsonReader{fields: c.reader.fields[:0]}, writer: jsonWriter{fields: c.writer.fields[:0]}}
 		h.calls.Put(c)
 	}()
@@ -148,6 +159,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 	if r.URL.Path != "/" {
 		c.request.QueuePath = r.URL.Path
 	}
+	target := header(r, "X-Amz-Target")
+	if target == "" {
+		c.codec = queryCodec(r)
+	}
 	if coding := header(r, "Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") && r.ContentLength != 0 {
 		return &Error{Shape: "UnsupportedMediaType", Coral: true, Status: http.StatusUnsupportedMediaType, Message: "The body must not be compressed."}
 	}
@@ -155,7 +170,6 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 	if c.in, err = body.ReadInto(c.in, r, MaxBody); err != nil {
 		return err
 	}
-	target := header(r, "X-Amz-Target")
 	var b bound
 	if target != "" {
 		b, err = h.jsonOperation(c, target)
@@ -190,7 +204,6 @@ func usedURL(r *http.Request) string {
 }
 
 func (h *Handler) jsonOperation(c *call, target string) (bound, error) {
-	c.codec = codecJSON
 	if b, ok := h.targets[target]; ok {
 		return b, nil
 	}
@@ -215,10 +228,6 @@ func unsupported(name, reason string) *Error {
 
 // queryOperation reads the parameters of a Query request, from its body or its URL, and finds the operation.
 func (h *Handler) queryOperation(c *call, r *http.Request, scope string) (bound, error) {
-	c.codec = codecXML
-	if strings.Contains(header(r, "Accept"), "application/json") {
-		c.codec = codecQueryJSON
-	}
 	c.service = h.byQuery(scope, "")
 	form := r.URL.RawQuery
 	if r.Method == http.MethodPost && len(c.in) > 0 {
