@@ -21,8 +21,10 @@ import (
 	"github.com/signalbox-mq/signalbox/duration"
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/httpapi"
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
 	"github.com/signalbox-mq/signalbox/httpapi/native"
+	"github.com/signalbox-mq/signalbox/httpapi/sqs"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/queue/catalog/catalogtest"
@@ -199,8 +201,10 @@ func buildEnv(tb testing.TB, store queue.Store, run bool) *env {
 	hooks := ingest.New(func(name string) (ingest.Source, bool) {
 		return ingest.Source{Scheme: ingest.None}, name == "open"
 	}, publisher{engine, e.broker}, ingest.Config{Observe: e.metrics.Hook})
+	aws := awsapi.NewHandler(awsapi.Config{Account: account, Region: region, RequestIDHeader: "X-Request-Id", Log: log},
+		sqs.New(sqs.Services{Broker: e.broker, Redrives: queue.NewRedrives(e.broker, defs)}, sqs.Waits{}).Service())
 	e.made = httpapi.Parts{
-		Native: api, Hooks: hooks, Metrics: e.metrics.Handler(), Observe: e.observe,
+		Native: api, AWS: aws, Hooks: hooks, Metrics: e.metrics.Handler(), Observe: e.observe,
 		Extra: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("extra") }),
 	}
 	e.server = httpapi.New(e.made, log)

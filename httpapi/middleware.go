@@ -21,10 +21,13 @@ func (s *Server) middleware(next http.Handler) http.Handler {
 	// Browsers send CORS-simple requests (text/plain, forms) to any host without asking. Publishing takes such content
 	// types, because curl does, so requests that a page of another origin makes are refused by Sec-Fetch-Site and Origin.
 	crossOrigin := http.NewCrossOriginProtection()
-	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		problem.Write(w, problem.New(http.StatusForbidden, "cross_origin", "requests from web pages of other origins are refused"))
-	}))
-	guarded := crossOrigin.Handler(next)
+	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := crossOrigin.Check(s.asItActs(r)); err != nil {
+			problem.Write(w, problem.New(http.StatusForbidden, "cross_origin", "requests from web pages of other origins are refused"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		id := r.Header.Get(problem.RequestIDHeader)
@@ -51,6 +54,16 @@ func (s *Server) middleware(next http.Handler) http.Handler {
 		}()
 		guarded.ServeHTTP(rec, r)
 	})
+}
+
+// asItActs is the request as the protection has to see it: a GET of the AWS Query protocol may change something, and so counts as a POST.
+func (s *Server) asItActs(r *http.Request) *http.Request {
+	if r.Method != http.MethodGet || s.parts.AWS == nil || !s.parts.AWS.Takes(r) {
+		return r
+	}
+	post := *r
+	post.Method = http.MethodPost
+	return &post
 }
 
 // panicked logs a panic, and answers if nothing was answered yet; else it returns false.

@@ -19,9 +19,21 @@ type pollers struct {
 type pollLine struct {
 	// watcher is used by whoever is first, and handed on; nil until the first has made it.
 	watcher Watcher
+	// changed is closed when the queue was changed or deleted.
+	changed chan struct{}
 	// waiting are those behind the first. A poller is told that it is first by its channel being closed. Guarded by
 	// pollers.mu.
 	waiting []chan struct{}
+}
+
+// tell has the pollers of a queue look it up again.
+func (p *pollers) tell(id ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if line := p.lines[id]; line != nil {
+		close(line.changed)
+		delete(p.lines, id) // whoever joins now stands in another
+	}
 }
 
 // join puts a poller in line. The channel is closed when it is first.
@@ -34,7 +46,7 @@ func (p *pollers) join(id ID) (*pollLine, chan struct{}) {
 		line.waiting = append(line.waiting, first)
 		return line, first
 	}
-	line = &pollLine{}
+	line = &pollLine{changed: make(chan struct{})}
 	if p.lines == nil {
 		p.lines = make(map[ID]*pollLine)
 	}
@@ -59,7 +71,9 @@ func (p *pollers) step(id ID, line *pollLine, me chan struct{}) (last bool) {
 		return false
 	}
 	if len(line.waiting) == 0 {
-		delete(p.lines, id)
+		if p.lines[id] == line {
+			delete(p.lines, id)
+		}
 		return true
 	}
 	close(line.waiting[0])
@@ -68,18 +82,20 @@ func (p *pollers) step(id ID, line *pollLine, me chan struct{}) (last bool) {
 }
 
 // await waits for a first message. It asks the store to be told when there may be one; the store's Next covers what
-// becomes due by itself.
-func (b *Broker) await(ctx context.Context, name Name, q *Queue, req ReceiveRequest, wait time.Duration) ([]Message, error) {
+// becomes due by itself. changed says that the queue was changed, or deleted, meanwhile: look it up again.
+func (b *Broker) await(ctx context.Context, name Name, q *Queue, req ReceiveRequest, wait time.Duration) (messages []Message, changed bool, err error) {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	line, first := b.pollers.join(q.ID)
 	defer b.pollers.leave(q.ID, line, first)
 	select {
 	case <-first:
+	case <-line.changed:
+		return nil, true, nil
 	case <-deadline.C:
-		return nil, nil
+		return nil, false, nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, false, ctx.Err()
 	}
 	if line.watcher == nil {
 		line.watcher = b.store.Watch()
@@ -89,10 +105,14 @@ func (b *Broker) await(ctx context.Context, name Name, q *Queue, req ReceiveRequ
 	defer due.Stop()
 	vain := time.Duration(0) // how long to look away after a receive in vain; it grows with each in a row
 	for {
+		// What changed it may not have told, such as a file or another node.
+		if is, err := b.Lookup(name); err != nil || is.ID != q.ID || is.Revision != q.Revision {
+			return nil, true, nil
+		}
 		now := b.Now()
 		ready, next, err := line.watcher.Ready(ctx, now)
 		if err != nil {
-			return nil, fmt.Errorf("waiting for %s: %w", name.Name, err)
+			return nil, false, fmt.Errorf("waiting for %s: %w", name.Name, err)
 		}
 		sleep, wake := wait, line.watcher.Wake()
 		if !next.IsZero() {
@@ -102,7 +122,7 @@ func (b *Broker) await(ctx context.Context, name Name, q *Queue, req ReceiveRequ
 		if len(ready) > 0 {
 			messages, _, err := b.receiveNow(ctx, q, req)
 			if err != nil || len(messages) > 0 {
-				return messages, err
+				return messages, false, err
 			}
 			// Ready in vain: another receiver was faster, or an in-flight limit or a delay applied at receive holds the
 			// messages back. The first time it is worth listening on; after that it is not, for a while.
@@ -117,10 +137,12 @@ func (b *Broker) await(ctx context.Context, name Name, q *Queue, req ReceiveRequ
 		select {
 		case <-wake:
 		case <-due.C:
+		case <-line.changed:
+			return nil, true, nil
 		case <-deadline.C:
-			return nil, nil
+			return nil, false, nil
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, false, ctx.Err()
 		}
 	}
 }

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -105,6 +106,37 @@ func TestFirstLongPollGoes(t *testing.T) {
 		b.send("orders", text("a"))
 		if g := <-got; g != `2 "a" <nil>` {
 			t.Error(g)
+		}
+	})
+}
+
+// TestLongPollOfADeletedQueue checks that a poll ends with its queue, and goes on with one that is made in its place.
+func TestLongPollOfADeletedQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBundle(t)
+		wait := 20 * time.Second
+		poll := func() chan string {
+			got := make(chan string, 1)
+			go func() {
+				messages, err := b.Receive(b.ctx, name("orders"), queue.Receive{Max: 1, Wait: &wait})
+				got <- fmt.Sprintf("%q %v", bodies(messages), errors.Is(err, queue.ErrNotFound))
+			}()
+			synctest.Wait()
+			return got
+		}
+		b.create("orders", queue.Definition{})
+		b.send("orders", text("old"))
+		b.receive("orders", queue.Receive{Max: 1})
+		first, second := poll(), poll()
+		began := time.Now()
+		if err := b.Delete(b.ctx, name("orders")); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range []chan string{first, second} {
+			if g := <-got; g != `"" true` || time.Since(began) > time.Second {
+				t.Errorf("got %s after %v", g, time.Since(began))
+			}
 		}
 	})
 }

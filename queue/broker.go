@@ -159,7 +159,9 @@ func (b *Broker) Update(ctx context.Context, name Name, change func(*Definition)
 	if err != nil {
 		return Queue{}, err
 	}
-	return fromEntry(e), nil
+	q := fromEntry(e)
+	b.pollers.tell(q.ID)
+	return q, nil
 }
 
 // Ensure returns the queue with the given name, and makes it with the given definition if there is none.
@@ -191,6 +193,7 @@ func (b *Broker) Delete(ctx context.Context, name Name) error {
 		}
 		return err
 	}
+	b.pollers.tell(q.ID)
 	// A crash here leaves messages of an incarnation that no name leads to; the next start finds them by Orphans.
 	return b.store.Drop(context.WithoutCancel(ctx), b.Now(), []ID{q.ID})
 }
@@ -231,7 +234,7 @@ func (b *Broker) Purge(ctx context.Context, name Name) (int64, error) {
 }
 
 // Stats counts a queue's messages. On a FIFO queue with a delay, messages that wait for that count as Delayed; of more than
-// 10,000 the rest counts as Ready.
+// 10,000 of them, or more than 16 MiB, the rest counts as Ready.
 func (b *Broker) Stats(ctx context.Context, name Name) (Stats, error) {
 	q, err := b.Lookup(name)
 	if err != nil {
@@ -254,23 +257,28 @@ func (b *Broker) Stats(ctx context.Context, name Name) (Stats, error) {
 	return stats, nil
 }
 
+// How much heldBack looks at, in all and at a time, during which the queue waits for it.
 const (
-	heldBackMost = 10_000
-	heldBackPage = 500
+	heldBackMost      = 10_000
+	heldBackBytes     = 16 << 20
+	heldBackPage      = 500
+	heldBackPageBytes = 512 << 10
 )
 
 // heldBack counts the messages of a FIFO queue that the queue's delay holds back, which the store does not know: the delay
 // comes with each receive. They are the last ones, as sequence numbers tell the time.
 func (b *Broker) heldBack(ctx context.Context, q *Queue, now time.Time) (n int64, err error) {
 	after := now.Add(-time.Duration(q.Definition.Delay))
-	req := ScanRequest{Now: now, Queue: q.ID, Kind: FIFO, From: PositionAt(after), Limit: heldBackPage}
-	for n < heldBackMost {
+	req := ScanRequest{Now: now, Queue: q.ID, Kind: FIFO, From: PositionAt(after), Limit: heldBackPage, MaxBytes: heldBackPageBytes}
+	for bytes := 0; n < heldBackMost && bytes < heldBackBytes; {
 		res, err := b.store.Scan(ctx, req)
 		if err != nil {
 			return 0, err
 		}
 		for i := range res.Messages {
-			if m := &res.Messages[i]; m.Status == Ready && m.Message.Sent.After(after) {
+			m := &res.Messages[i]
+			bytes += len(m.Message.Body)
+			if m.Status == Ready && m.Message.Sent.After(after) {
 				n++
 			}
 		}

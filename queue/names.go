@@ -17,23 +17,21 @@ func buildNames(prev *names, changes []catalog.Record, at *catalog.Snapshot) (*n
 		}
 		return &built, nil
 	}
-	var built names
+	built := *prev
+	own := false
 	for _, r := range changes {
 		id := IDFor(r.ID, Own)
-		if _, known := (*prev)[id]; known != r.Deleted {
+		if _, known := built[id]; known != r.Deleted {
 			continue // a queue that was changed keeps its name
 		}
-		if built == nil {
-			built = maps.Clone(*prev)
+		if !own {
+			built, own = maps.Clone(built), true
 		}
 		if r.Deleted {
 			delete(built, id)
 		} else {
 			built[id] = r.Name
 		}
-	}
-	if built == nil {
-		return prev, nil
 	}
 	return &built, nil
 }

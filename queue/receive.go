@@ -25,29 +25,34 @@ type Receive struct {
 const maxReceiveBytes = 8 << 20
 
 // Receive leases messages. It returns as soon as there is at least one, with as many as there are up to Max, or until their
-// bodies come to 8 MiB; with none,
-// and no error, when the wait is over. Messages that were received too often are moved to the dead-letter queue on the
+// bodies come to 8 MiB; with none, and no error, when the wait is over. Messages that were received too often are moved to the dead-letter queue on the
 // way. Errors: [ErrNotFound], [*InvalidError], [ErrOverLimit] (only when it did not wait), the context's.
 func (b *Broker) Receive(ctx context.Context, name Name, r Receive) ([]Message, error) {
-	q, err := b.Lookup(name)
-	if err != nil {
-		return nil, err
+	began := time.Now()
+	for {
+		q, err := b.Lookup(name)
+		if err != nil {
+			return nil, err
+		}
+		req, wait, invalid := q.receiveRequest(&r)
+		if invalid != nil {
+			return nil, invalid
+		}
+		messages, overLimit, err := b.receiveNow(ctx, &q, req)
+		if err != nil || len(messages) > 0 {
+			return messages, err
+		}
+		if wait == 0 && overLimit {
+			return nil, fmt.Errorf("receiving from %s: %w", name.Name, ErrOverLimit)
+		}
+		if wait -= time.Since(began); wait <= 0 {
+			return nil, nil
+		}
+		messages, changed, err := b.await(ctx, name, &q, req, wait)
+		if !changed {
+			return messages, err
+		}
 	}
-	req, wait, invalid := q.receiveRequest(&r)
-	if invalid != nil {
-		return nil, invalid
-	}
-	messages, overLimit, err := b.receiveNow(ctx, &q, req)
-	if err != nil || len(messages) > 0 {
-		return messages, err
-	}
-	if wait > 0 {
-		return b.await(ctx, name, &q, req, wait)
-	}
-	if overLimit {
-		return nil, fmt.Errorf("receiving from %s: %w", name.Name, ErrOverLimit)
-	}
-	return nil, nil
 }
 
 func (q *Queue) receiveRequest(r *Receive) (ReceiveRequest, time.Duration, *InvalidError) {

@@ -20,6 +20,7 @@ const (
 // and region, with the reason, and the queue is dropped. It returns how many messages it moved. Appends that looked the
 // queue up before its definition went are either among these, or fail. To be called again after an error or a crash.
 func (b *Broker) Retire(ctx context.Context, id ID, name Name, kind Kind) (moved int, err error) {
+	b.pollers.tell(id)
 	fail := func(err error) (int, error) { return moved, fmt.Errorf("retiring queue %s: %w", name.Name, err) }
 	for {
 		dropped, err := b.store.DropEmpty(ctx, b.Now(), id)

@@ -36,7 +36,7 @@ func (w *transferWork) move(ctx context.Context) (done bool, err error) {
 	for len(keep) < moveKept {
 		res, err := w.ts.broker.store.Receive(ctx, ReceiveRequest{
 			Now: w.ts.broker.Now(), Queue: w.t.Source, Kind: w.t.SourceKind, Max: w.limit(), MaxBytes: transferReadBytes,
-			Visibility: transferLease,
+			Visibility: transferLease, Delay: w.sourceDelay(),
 		})
 		if errors.Is(err, ErrDropped) {
 			return false, fmt.Errorf("%w: its source was deleted", ErrTransferCancelled)
@@ -82,6 +82,20 @@ func (w *transferWork) leftOver(ctx context.Context, kept int) (done bool, err e
 	}
 	sleep(ctx, min(leftoverPause, w.leased.Sub(now)+time.Millisecond))
 	return false, nil
+}
+
+// sourceDelay is the delay of the queue that is moved, which holds messages of a FIFO queue back.
+func (w *transferWork) sourceDelay() time.Duration {
+	b := w.ts.broker
+	name, ok, err := b.NameOf(w.t.Source)
+	if err != nil || !ok {
+		return 0
+	}
+	q, err := b.Lookup(name)
+	if err != nil || q.ID != w.t.Source || !q.Definition.FIFO {
+		return 0
+	}
+	return time.Duration(q.Definition.Delay)
 }
 
 func (w *transferWork) moveBatch(ctx context.Context, batch []Message) (err error) {

@@ -119,7 +119,7 @@ func BenchmarkMissing(b *testing.B) {
 		in, _, _ := benchBatch(n)
 		scratch := make([]Field, 0, 32)
 		for b.Loop() {
-			if name := missing(&in, scratch); name != "" {
+			if name := missing(&in, "", scratch); name != "" {
 				b.Fatal(name)
 			}
 		}

@@ -110,30 +110,32 @@ func TestJSONOfNothing(t *testing.T) {
 func TestJSONRefuses(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`{"Name":1}`:                          "Name must be a string",
-		`{"Name":"a"`:                         "the body ends in the midst of its JSON",
-		`{"Name":"a",}`:                       "the body is not valid JSON at byte 12",
-		`{"Name":"a"} x`:                      "the body is not valid JSON at byte 13",
-		`{"Name":tru}`:                        "the body is not valid JSON at byte 8",
-		`[]`:                                  " must be an object",
-		`{"Count":"1"}`:                       "Count must be a whole number",
-		`{"Count":1.5}`:                       "Count must be a whole number",
-		`{"Count":01}`:                        "the body is not valid JSON at byte 10",
-		`{"Count":1e999}`:                     "Count must be a whole number",
-		`{"Flag":"true"}`:                     "Flag must be true or false",
-		`{"Data":"$$"}`:                       "Data must be base64",
-		`{"Names":"x"}`:                       "Names must be a list",
-		`{"Names":[1]}`:                       "Names must be a string",
-		`{"tags":[]}`:                         "tags must be an object",
-		`{"Inner":[{"Id":3}]}`:                "Inner.Id must be a string",
-		`{"Values":{"a":{"Text":[]}}}`:        "Values.Text must be a string",
-		`{"When":"x"}`:                        "When must be a number of seconds since 1970",
-		"{\"Name\":\"a\nb\"}":                 "the body is not valid JSON at byte 10",
-		"{\"Name\":\"\xff\"}":                 "the body is not valid UTF-8",
-		`{"Name":"\ud800"}`:                   "the body has half a surrogate pair in a string",
-		`{"Name":"\q"}`:                       "the body is not valid JSON at byte 10",
-		`{"x":` + strings.Repeat("[", 100):    "the body nests too deeply",
-		`{"x":` + strings.Repeat(`{"a":`, 90): "the body nests too deeply",
+		`{"Name":1}`:                       "Name must be a string",
+		`{"Name":"a"`:                      "the body ends in the midst of its JSON",
+		`{"Name":"a",}`:                    "the body is not valid JSON at byte 12",
+		`{"Name":"a"} x`:                   "the body is not valid JSON at byte 13",
+		`{"Name":tru}`:                     "the body is not valid JSON at byte 8",
+		`[]`:                               "the body must be an object",
+		`{"Count":"1"}`:                    "Count must be a whole number",
+		`{"Count":1.5}`:                    "Count must be a whole number",
+		`{"Count":01}`:                     "the body is not valid JSON at byte 10",
+		`{"Count":1e999}`:                  "Count must be a whole number",
+		`{"Flag":"true"}`:                  "Flag must be true or false",
+		`{"Data":"$$"}`:                    "Data must be base64",
+		`{"Names":"x"}`:                    "Names must be a list",
+		`{"Names":[1]}`:                    "Names must be a string",
+		`{"tags":[]}`:                      "tags must be an object",
+		`{"Inner":[{"Id":3}]}`:             "Inner.Id must be a string",
+		`{"Values":{"a":{"Text":[]}}}`:     "Values.Text must be a string",
+		`{"When":"x"}`:                     "When must be a number of seconds since 1970",
+		"{\"Name\":\"a\nb\"}":              "the body is not valid JSON at byte 10",
+		"{\"Name\":\"\xff\"}":              "the body is not valid UTF-8",
+		`{"Name":"\ud800"}`:                "the body has half a surrogate pair in a string",
+		`{"Name":"\q"}`:                    "the body is not valid JSON at byte 10",
+		`{"x":` + strings.Repeat("[", 100): "the body nests too deeply",
+		`{"Inner":[` + strings.Repeat("{},", 20_000): "the body has an object or a list with more than 10,000 elements",
+		`{` + strings.Repeat(`"a":1,`, 20_000):       "the body has an object or a list with more than 10,000 elements",
+		`{"x":` + strings.Repeat(`{"a":`, 90):        "the body nests too deeply",
 	} {
 		err := new(jsonReader).readJSON([]byte(body), &every{})
 		if err == nil || err.Error() != want {
@@ -237,7 +239,7 @@ func TestMissingNamesThePlace(t *testing.T) {
 		{every{Name: "n", Inner: []inner{{"1"}, {""}}}, "InnerEntry.2.Id"},
 		{every{Name: "n", Maybe: &inner{}}, "Maybe.Id"},
 	} {
-		if got := missing(&c.s, nil); got != c.want {
+		if got := missing(&c.s, "", nil); got != c.want {
 			t.Errorf("%+v: got %q, want %q", c.s, got, c.want)
 		}
 	}

@@ -305,11 +305,12 @@ func (c *call) read(in Shape) error {
 	if err != nil {
 		return err
 	}
-	if name := missing(in, c.reader.fields); name != "" {
-		// A Query request to the path of a queue names it by that.
-		if name != "QueueUrl" || c.request.QueuePath == "" {
-			return MissingParameter(name)
-		}
+	known := ""
+	if c.codec != codecJSON && c.request.QueuePath != "" {
+		known = "QueueUrl" // a Query request to the path of a queue names it by that
+	}
+	if name := missing(in, known, c.reader.fields); name != "" {
+		return MissingParameter(name)
 	}
 	return nil
 }

@@ -16,6 +16,12 @@ import (
 // maxDepth bounds how deeply a request may nest. No input of an AWS API comes near it.
 const maxDepth = 64
 
+// maxElements bounds how many members an object and elements a list may have, since what is made of one may take many times its
+// place in the body. The largest list that an AWS API takes has a thousand.
+const maxElements = 10_000
+
+var errTooMany = &malformed{"the body has an object or a list with more than 10,000 elements"}
+
 // jsonReader reads a shape off a JSON document in one pass, which destroys the document: RFC 8259, in UTF-8. Members that the shape does not have are
 // passed over, null is the same as absent, and of a member that comes twice the last counts, as on AWS.
 type jsonReader struct {
@@ -86,7 +92,10 @@ func (r *jsonReader) object(depth int, visit func(key []byte) error) error {
 		r.at++
 		return nil
 	}
-	for {
+	for n := 0; ; n++ {
+		if n == maxElements {
+			return errTooMany
+		}
 		if r.next() != '"' {
 			return r.unexpected()
 		}
@@ -125,7 +134,10 @@ func (r *jsonReader) array(depth int, visit func() error) error {
 		r.at++
 		return nil
 	}
-	for {
+	for n := 0; ; n++ {
+		if n == maxElements {
+			return errTooMany
+		}
 		if err := visit(); err != nil {
 			return err
 		}
@@ -174,7 +186,12 @@ func (r *jsonReader) member(f *Field, depth int) error {
 // wrongType says that a value is of another type than its member.
 type wrongType struct{ path, must string }
 
-func (e *wrongType) Error() string { return e.path + " must be " + e.must }
+func (e *wrongType) Error() string {
+	if e.path == "" {
+		return "the body must be " + e.must
+	}
+	return e.path + " must be " + e.must
+}
 
 // wrongOrBroken is the error of a value that begins with another byte than it should: it may be a value of another type, or
 // no JSON at all.
@@ -253,6 +270,9 @@ func (r *jsonReader) texts(depth int, add func(key, value string)) error {
 			return r.literal("null")
 		}
 		text, err := r.text()
+		if e, ok := err.(*wrongType); ok { //nolint:errorlint // ours, never wrapped
+			e.path = "." + clip(name)
+		}
 		if err == nil {
 			add(name, string(text))
 		}

@@ -15,7 +15,10 @@ import (
 
 // maxParameters bounds how many parameters a request may have. The largest input, ten messages with ten attributes each,
 // has less than 500.
-const maxParameters = 10_000
+const maxParameters = 2000
+
+// maxName bounds how long the name of a parameter may be. Names are compared one by one.
+const maxName = 256
 
 // node is a name on the way to values.
 type node struct {
@@ -99,6 +102,9 @@ func parseForm(text string) (*node, error) {
 		value, err2 := url.QueryUnescape(rawValue)
 		if err1 != nil || err2 != nil {
 			return nil, &malformed{"a parameter is not well escaped"}
+		}
+		if len(name) > maxName {
+			return nil, &malformed{"the name of a parameter is too long"}
 		}
 		if err := f.put(name, value); err != nil {
 			return nil, err

@@ -16,6 +16,8 @@ const (
 	maxAttributeName = 256
 	maxAttributeType = 256
 	traceHeader      = "AWSTraceHeader"
+	// maxTraceHeader is ours: it does not count toward the size of a message, and AWS says no limit.
+	maxTraceHeader = 1024
 )
 
 // messageAttributes checks the attributes that a sender gave a message.
@@ -60,6 +62,9 @@ func systemAttributes(given []attributeValue) ([]queue.Attribute, *awsapi.Error)
 		}
 		if g.DataType != "String" {
 			return nil, awsapi.InvalidParameterValue("Message (system) attribute '%s' must have type 'String'.", traceHeader)
+		}
+		if len(value) > maxTraceHeader {
+			return nil, awsapi.InvalidParameterValue("Message (system) attribute '%s' must not be longer than %d bytes.", traceHeader, maxTraceHeader)
 		}
 		attrs = append(attrs, queue.Attribute{Name: g.Name, Type: g.DataType, Value: value})
 	}

@@ -3,6 +3,7 @@ package sqs
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -120,5 +121,5 @@ func clip(s string) string {
 	if len(s) <= most {
 		return s
 	}
-	return s[:most] + "…"
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -116,7 +116,7 @@ func (a *API) listMessageMoveTasks(_ context.Context, _ *awsapi.Request, in *lis
 	}
 	redrives, err := a.redrives.List(source, int(limit))
 	if err != nil {
-		return nil, err
+		return nil, moveFault(err)
 	}
 	out := &listMovesOutput{}
 	for i := range redrives {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -67,7 +69,7 @@ func (a *API) addPermission(ctx context.Context, r *awsapi.Request, in *addPermi
 		return nil, badLabel(in.Label)
 	}
 	if n := len(in.Actions); n > maxActions {
-		return nil, &awsapi.Error{Shape: "OverLimit", Status: 403, Message: fmt.Sprintf("%d Actions were found, maximum allowed is %d.", n, maxActions)}
+		return nil, &awsapi.Error{Shape: "OverLimit", Status: http.StatusForbidden, Message: fmt.Sprintf("%d Actions were found, maximum allowed is %d.", n, maxActions)}
 	}
 	s := statement{Sid: in.Label, Effect: "Allow", Resource: arnOf(name)}
 	for _, account := range in.AWSAccountIDs {
@@ -83,7 +85,10 @@ func (a *API) addPermission(ctx context.Context, r *awsapi.Request, in *addPermi
 		s.Action = append(s.Action, "SQS:"+action)
 	}
 	_, err = a.broker.Update(ctx, name, func(def *queue.Definition) error {
-		p := readPolicy(def)
+		p, err := readPolicy(def)
+		if err != nil {
+			return err
+		}
 		if p.find(in.Label) >= 0 {
 			return invalidValue(in.Label, "Label", "Already exists.")
 		}
@@ -115,7 +120,10 @@ func (a *API) removePermission(ctx context.Context, r *awsapi.Request, in *remov
 		return nil, err
 	}
 	_, err = a.broker.Update(ctx, name, func(def *queue.Definition) error {
-		p := readPolicy(def)
+		p, err := readPolicy(def)
+		if err != nil {
+			return err
+		}
 		i := p.find(in.Label)
 		if i < 0 {
 			return invalidValue(in.Label, "Label", "can't find label.")
@@ -126,12 +134,19 @@ func (a *API) removePermission(ctx context.Context, r *awsapi.Request, in *remov
 	return nil, err
 }
 
-func readPolicy(def *queue.Definition) policy {
+// readPolicy reads the policy of a queue. One with more to it than statements would lose that, and is not touched.
+func readPolicy(def *queue.Definition) (policy, error) {
 	p := policy{Version: "2008-10-17"}
-	if text := def.Kept["Policy"]; text != "" {
-		_ = json.Unmarshal([]byte(text), &p) // it is an object; what does not fit the form is not kept
+	text := def.Kept["Policy"]
+	if text == "" {
+		return p, nil
 	}
-	return p
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		return p, unsupportedOperation("The queue's policy has another form than statements can be added to or removed from; set the attribute Policy.")
+	}
+	return p, nil
 }
 
 // find is the index of the statement with the label, -1 for none.
@@ -148,7 +163,7 @@ func (p *policy) write(def *queue.Definition, name queue.Name) error {
 		return setPolicy(def, name, "")
 	}
 	if len(p.Statement) > maxStatements {
-		return &awsapi.Error{Shape: "OverLimit", Status: 403, Message: strconv.Itoa(len(p.Statement)) + " statements were found, maximum allowed is " + strconv.Itoa(maxStatements) + "."}
+		return &awsapi.Error{Shape: "OverLimit", Status: http.StatusForbidden, Message: strconv.Itoa(len(p.Statement)) + " statements were found, maximum allowed is " + strconv.Itoa(maxStatements) + "."}
 	}
 	return setPolicy(def, name, toJSON(p))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -193,15 +194,15 @@ func (a *API) purgeQueue(ctx context.Context, r *awsapi.Request, in *onQueue) (*
 	if _, err := a.broker.Lookup(name); err != nil {
 		return nil, err
 	}
-	if a.purged.since(name, a.broker.Now(), a.waits.Purge) {
+	if !a.purged.claim(name, a.broker.Now(), a.waits.Purge) {
 		e := modelled("PurgeQueueInProgress", "Only one PurgeQueue operation on "+name.Name+" is allowed every 60 seconds.")
-		e.Status = 403
+		e.Status = http.StatusForbidden
 		return nil, e
 	}
 	if _, err := a.broker.Purge(ctx, name); err != nil {
+		a.purged.forget(name)
 		return nil, err
 	}
-	a.purged.done(name, a.broker.Now(), a.waits.Purge)
 	return nil, nil
 }
 

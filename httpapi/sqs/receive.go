@@ -191,7 +191,10 @@ func (a *API) systemAttributesOf(q *queue.Queue, m *queue.Message, show systemNa
 		value := ""
 		switch name {
 		case "SenderId":
-			value = m.Sender
+			// What the router sent itself, for a rule or a topic, came from the queue's own account.
+			if value = m.Sender; value == "" {
+				value = q.Name.Account
+			}
 		case "SentTimestamp":
 			value = strconv.FormatInt(m.Sent.UnixMilli(), 10)
 		case "ApproximateReceiveCount":

@@ -3,6 +3,8 @@ package sqs_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -212,4 +214,26 @@ func (m *model) wrong(shape string) []string {
 		return all
 	}
 	panic(fmt.Sprintf("a member of type %q", s.Type))
+}
+
+// TestRequiredOnAQueuesPath checks that the path of a queue stands for QueueUrl and for nothing else.
+func TestRequiredOnAQueuesPath(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.create("q")
+	for query, want := range map[string]string{
+		"Action=SendMessage": "MessageBody",
+		"Action=SendMessageBatch&SendMessageBatchRequestEntry.1.Id=a": "SendMessageBatchRequestEntry.1.MessageBody",
+		"Action=AddPermission&Label=x":                                "AWSAccountId",
+		"Action=SetQueueAttributes":                                   "Attribute",
+		"Action=TagQueue":                                             "Tag",
+		"Action=UntagQueue":                                           "TagKey",
+		"Action=DeleteMessage":                                        "ReceiptHandle",
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, base+"/000000000000/q?"+query, nil)
+		a := e.do(r)
+		if a.status != http.StatusBadRequest || !strings.Contains(a.body, "The request must contain the parameter "+want+".") {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
 }

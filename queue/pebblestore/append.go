@@ -31,7 +31,7 @@ func (s *Store) Append(ctx context.Context, req queue.AppendRequest) (queue.Appe
 	for i := range req.Entries {
 		e := &req.Entries[i]
 		ids = append(ids, e.Queue)
-		bytes += len(e.Message.Body) + 256
+		bytes += e.Message.Size() + 256
 		indexed = indexed || e.Dedup != "" || e.Kind != queue.Log && e.Message.Group != ""
 	}
 	set, err := t.lockAll(ids, now)

@@ -188,7 +188,9 @@ func (r *router) build(ctx context.Context) error {
 	egress := file.Egress
 	if r.opts.Dev != nil {
 		egress.Loopback = true
-		r.aws = config.AWS{} // who tries things out does not want to wait
+		if !r.aws.PurgeGiven {
+			r.aws.PurgeWait = 0 // who tries things out does not want to wait
+		}
 	}
 	if _, err := r.definitions.Declare(ctx, catalog.Builtin, "", config.Builtins(account, region), catalog.DeclareOptions{}); err != nil {
 		return err

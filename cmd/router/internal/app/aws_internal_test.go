@@ -25,8 +25,11 @@ func TestAWSSettings(t *testing.T) {
 		want config.AWS
 	}{
 		"without a file": {Options{}, config.AWS{PurgeWait: time.Minute}},
-		"with a file":    {Options{Config: path}, config.AWS{PurgeWait: 5 * time.Second, RecreateWait: time.Minute}},
-		"a developer's":  {Options{Config: path, Dev: NewDev(io.Discard)}, config.AWS{}},
+		"with a file":    {Options{Config: path}, config.AWS{PurgeWait: 5 * time.Second, PurgeGiven: true, RecreateWait: time.Minute}},
+		"a developer's":  {Options{Dev: NewDev(io.Discard)}, config.AWS{}},
+		"a developer's with a file": {
+			Options{Config: path, Dev: NewDev(io.Discard)}, config.AWS{PurgeWait: 5 * time.Second, PurgeGiven: true, RecreateWait: time.Minute},
+		},
 	} {
 		test.opts.Store = "memory"
 		r := &router{opts: test.opts, log: zerolog.Nop(), addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, fault: make(chan error, 1)}

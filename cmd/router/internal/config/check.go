@@ -235,6 +235,7 @@ func (d *decoder) settings(root place, doc *document, c *Config) {
 		return given.Std()
 	}
 	c.AWS.PurgeWait = wait("aws.purge_wait", doc.AWS.PurgeWait, DefaultPurgeWait)
+	c.AWS.PurgeGiven = doc.AWS.PurgeWait != nil
 	c.AWS.RecreateWait = wait("aws.recreate_wait", doc.AWS.RecreateWait, DefaultRecreateWait)
 	var err error
 	if c.Egress, err = endpoint.ParseAllow(doc.Egress.Allow); err != nil {

@@ -57,6 +57,8 @@ type Rule struct {
 type AWS struct {
 	// PurgeWait is how long after a purge of a queue another is refused, 0 to 1h. Default 60s, as in AWS.
 	PurgeWait time.Duration
+	// PurgeGiven says that the file has it: dev has another default.
+	PurgeGiven bool
 	// RecreateWait is how long after a deletion a queue of that name can not be made, 0 to 1h. Default 0; AWS has 60s.
 	RecreateWait time.Duration
 }

@@ -97,7 +97,7 @@ func TestSettings(t *testing.T) {
 		t.Error("the guard lets clients call private addresses")
 	}
 	c = load(t, "egress: {allow: [10.1.0.0/16]}\naws: {purge_wait: 0, recreate_wait: 60s}\n")
-	if c.AWS != (config.AWS{RecreateWait: time.Minute}) {
+	if c.AWS != (config.AWS{PurgeGiven: true, RecreateWait: time.Minute}) {
 		t.Errorf("the waits are %+v", c.AWS)
 	}
 	if err := c.Guard().Check(false, netip.MustParseAddr("10.1.2.3")); err != nil {
