@@ -197,7 +197,8 @@ func (c *Collector) Expect(wants ...Want) {
 				break
 			}
 			took := requests[i+1].At.Sub(requests[i].At)
-			if took < gap.Least-2*time.Millisecond || gap.Most > 0 && took > gap.Most {
+			// On a busy machine the earlier of the two is noted late, which makes the time between them look shorter.
+			if took < gap.Least/2 || gap.Most > 0 && took > gap.Most {
 				c.t.Errorf("%s: request %d came %v after the one before, want %v to %v", want.Path, i+2, took.Round(10*time.Microsecond), gap.Least, gap.Most)
 			}
 		}
