@@ -181,6 +181,30 @@ func TestRedriveTo(t *testing.T) {
 	})
 }
 
+// TestRedriveDelayed leaves what the delay of a FIFO queue holds back.
+func TestRedriveDelayed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newRedrives(t)
+		b.create("failed.fifo", queue.Definition{FIFO: true, Delay: duration.Of(time.Minute)})
+		b.create("orders.fifo", dead("failed.fifo"))
+		b.create("repair.fifo", queue.Definition{FIFO: true})
+		b.send("failed.fifo", queue.Send{Body: []byte("due"), Group: "g", DedupID: "1"})
+		pass(time.Minute)
+		b.send("failed.fifo", queue.Send{Body: []byte("held back"), Group: "g", DedupID: "2"})
+		b.redrive("failed.fifo", "repair.fifo", 0)
+		stop := b.work()
+		pass(time.Second)
+		stop()
+		if got := bodies(b.receive("repair.fifo", queue.Receive{Max: 10})); got != "due" {
+			t.Errorf("%q was moved", got)
+		}
+		if s, err := b.Stats(b.ctx, name("failed.fifo")); err != nil || s.Delayed != 1 || s.Total() != 1 {
+			t.Errorf("the queue has %+v, %v", s, err)
+		}
+	})
+}
+
 // TestRedriveRefused names everything that keeps a redrive from being started.
 func TestRedriveRefused(t *testing.T) {
 	t.Parallel()
