@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
 // TestAWSOfOtherOrigins checks that pages of other origins can not act by the Query protocol, which acts on GET too.
@@ -25,5 +27,25 @@ func TestAWSOfOtherOrigins(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestAWSByOtherMethods checks that nothing but POST and GET acts. HEAD and OPTIONS come from pages of other origins unasked.
+func TestAWSByOtherMethods(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	for _, method := range []string{http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete} {
+		for _, target := range []string{"/?Action=CreateQueue&QueueName=made", "/000000000000/orders?Action=DeleteQueue"} {
+			r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			w := httptest.NewRecorder()
+			e.server.ServeHTTP(w, r)
+			if w.Code != http.StatusNotFound && w.Code != http.StatusForbidden {
+				t.Errorf("%s %s: %d %s", method, target, w.Code, w.Body)
+			}
+		}
+	}
+	if _, err := e.broker.Lookup(catalog.Name{Account: account, Region: region, Name: "made"}); err == nil {
+		t.Error("a queue was made")
 	}
 }

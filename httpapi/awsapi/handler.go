@@ -65,13 +65,16 @@ func NewHandler(config Config, services ...*Service) *Handler {
 	return h
 }
 
-// Takes says whether a request to "/" or to the path of a queue is one of the AWS protocols. A GET of "/" without an
-// Action is not.
+// Takes says whether a request to "/" or to the path of a queue is one of the AWS protocols: a POST, or a GET with an Action or
+// of a queue's path. Another method must do nothing, whatever its parameters: browsers send HEAD and OPTIONS without asking.
 func (h *Handler) Takes(r *http.Request) bool {
+	if r.Method != http.MethodPost && r.Method != http.MethodGet {
+		return false
+	}
 	if r.URL.Path == "/" {
 		return r.Method == http.MethodPost || r.URL.RawQuery != "" && r.URL.Query().Has("Action")
 	}
-	return isQueuePath(r.URL.Path) && (r.Method == http.MethodPost || r.Method == http.MethodGet)
+	return isQueuePath(r.URL.Path)
 }
 
 // isQueuePath says whether a path is that of a queue in one of the shapes that clients hold: /{12 digits}/{name}, or the same
