@@ -133,9 +133,10 @@ func TestJSONRefuses(t *testing.T) {
 		`{"Name":"\ud800"}`:                "the body has half a surrogate pair in a string",
 		`{"Name":"\q"}`:                    "the body is not valid JSON at byte 10",
 		`{"x":` + strings.Repeat("[", 100): "the body nests too deeply",
-		`{"Inner":[` + strings.Repeat("{},", 20_000): "the body has an object or a list with more than 10,000 elements",
-		`{` + strings.Repeat(`"a":1,`, 20_000):       "the body has an object or a list with more than 10,000 elements",
-		`{"x":` + strings.Repeat(`{"a":`, 90):        "the body nests too deeply",
+		`{"Inner":[` + strings.Repeat("{},", 20_000):                    "the objects and lists of the body have more than 10,000 elements together",
+		`{"Inner":[` + strings.Repeat(`{"x":[1,2,3,4,5,6,7,8]},`, 2000): "the objects and lists of the body have more than 10,000 elements together",
+		`{` + strings.Repeat(`"a":1,`, 20_000):                          "the objects and lists of the body have more than 10,000 elements together",
+		`{"x":` + strings.Repeat(`{"a":`, 90):                           "the body nests too deeply",
 	} {
 		err := new(jsonReader).readJSON([]byte(body), &every{})
 		if err == nil || err.Error() != want {

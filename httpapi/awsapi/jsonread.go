@@ -16,18 +16,20 @@ import (
 // maxDepth bounds how deeply a request may nest. No input of an AWS API comes near it.
 const maxDepth = 64
 
-// maxElements bounds how many members an object and elements a list may have, since what is made of one may take many times its
-// place in the body. The largest list that an AWS API takes has a thousand.
+// maxElements bounds how many members and elements all objects and lists of a body may have together, since what is made of one
+// may take many times its place in the body. The largest input, ten messages with ten attributes each, has less than 500.
 const maxElements = 10_000
 
-var errTooMany = &malformed{"the body has an object or a list with more than 10,000 elements"}
+var errTooMany = &malformed{"the objects and lists of the body have more than 10,000 elements together"}
 
 // jsonReader reads a shape off a JSON document in one pass, which destroys the document: RFC 8259, in UTF-8. Members that the shape does not have are
 // passed over, null is the same as absent, and of a member that comes twice the last counts, as on AWS.
 type jsonReader struct {
-	data   []byte
-	at     int
-	fields []Field // scratch space
+	data []byte
+	at   int
+	// elements is how many members and elements there were so far.
+	elements int
+	fields   []Field // scratch space
 }
 
 // malformed is an error of a codec: the request is not what its protocol says. It becomes a SerializationException, or in
@@ -45,7 +47,7 @@ func (r *jsonReader) unexpected() error {
 
 // readJSON reads the whole of data, which may be empty, into a shape.
 func (r *jsonReader) readJSON(data []byte, s Shape) error {
-	r.data, r.at = data, 0
+	r.data, r.at, r.elements = data, 0, 0
 	if r.next() == 0 && r.at == len(r.data) {
 		return nil
 	}
@@ -92,8 +94,8 @@ func (r *jsonReader) object(depth int, visit func(key []byte) error) error {
 		r.at++
 		return nil
 	}
-	for n := 0; ; n++ {
-		if n == maxElements {
+	for {
+		if r.elements++; r.elements > maxElements {
 			return errTooMany
 		}
 		if r.next() != '"' {
@@ -134,8 +136,8 @@ func (r *jsonReader) array(depth int, visit func() error) error {
 		r.at++
 		return nil
 	}
-	for n := 0; ; n++ {
-		if n == maxElements {
+	for {
+		if r.elements++; r.elements > maxElements {
 			return errTooMany
 		}
 		if err := visit(); err != nil {
