@@ -43,6 +43,15 @@ func queueName(r *awsapi.Request, url string) (queue.Name, error) {
 	return queue.Name{Account: account, Region: region, Name: name}, nil
 }
 
+// lookup is the queue that a queue's URL stands for.
+func (a *API) lookup(r *awsapi.Request, url string) (queue.Queue, error) {
+	name, err := queueName(r, url)
+	if err != nil {
+		return queue.Queue{}, err
+	}
+	return a.broker.Lookup(name)
+}
+
 // cutLast cuts a path at its last slash.
 func cutLast(path string) (before, last string) {
 	i := strings.LastIndexByte(path, '/')

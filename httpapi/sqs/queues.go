@@ -187,31 +187,24 @@ func (a *API) listDeadLetterSourceQueues(_ context.Context, r *awsapi.Request, i
 }
 
 func (a *API) purgeQueue(ctx context.Context, r *awsapi.Request, in *onQueue) (*awsapi.Empty, error) {
-	name, err := queueName(r, in.QueueURL)
+	q, err := a.lookup(r, in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.broker.Lookup(name); err != nil {
-		return nil, err
-	}
-	if !a.purged.claim(name, a.broker.Now(), a.waits.Purge) {
-		e := modelled("PurgeQueueInProgress", "Only one PurgeQueue operation on "+name.Name+" is allowed every 60 seconds.")
+	if !a.purged.claim(q.Name, a.broker.Now(), a.waits.Purge) {
+		e := modelled("PurgeQueueInProgress", "Only one PurgeQueue operation on "+q.Name.Name+" is allowed every 60 seconds.")
 		e.Status = http.StatusForbidden
 		return nil, e
 	}
-	if _, err := a.broker.Purge(ctx, name); err != nil {
-		a.purged.forget(name)
+	if _, err := a.broker.Purge(ctx, q.Name); err != nil {
+		a.purged.forget(q.Name)
 		return nil, err
 	}
 	return nil, nil
 }
 
 func (a *API) getQueueAttributes(ctx context.Context, r *awsapi.Request, in *getQueueAttributesInput) (*attributesOutput, error) {
-	name, err := queueName(r, in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	q, err := a.broker.Lookup(name)
+	q, err := a.lookup(r, in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +214,7 @@ func (a *API) getQueueAttributes(ctx context.Context, r *awsapi.Request, in *get
 	}
 	facts := facts{queue: &q}
 	if slices.ContainsFunc(rows, func(row *attributeRow) bool { return row.counted }) {
-		if facts.stats, err = a.broker.Stats(ctx, name); err != nil {
+		if facts.stats, err = a.broker.Stats(ctx, q.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -301,11 +294,7 @@ func (a *API) untagQueue(ctx context.Context, r *awsapi.Request, in *untagQueueI
 }
 
 func (a *API) listQueueTags(_ context.Context, r *awsapi.Request, in *onQueue) (*tagsOutput, error) {
-	name, err := queueName(r, in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	q, err := a.broker.Lookup(name)
+	q, err := a.lookup(r, in.QueueURL)
 	if err != nil {
 		return nil, err
 	}

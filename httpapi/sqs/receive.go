@@ -23,11 +23,7 @@ const (
 )
 
 func (a *API) receiveMessage(ctx context.Context, r *awsapi.Request, in *receiveMessageInput) (*receiveMessageOutput, error) {
-	name, err := queueName(r, in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	q, err := a.broker.Lookup(name)
+	q, err := a.lookup(r, in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +43,7 @@ func (a *API) receiveMessage(ctx context.Context, r *awsapi.Request, in *receive
 		ctx, cancel = longpoll.Until(ctx)
 		defer cancel()
 	}
-	messages, err := a.broker.Receive(ctx, name, req)
+	messages, err := a.broker.Receive(ctx, q.Name, req)
 	switch {
 	case err != nil && longpoll.Stopped(ctx):
 		err = nil // the server stops: the poll ends as if its wait were over

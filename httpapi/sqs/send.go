@@ -14,11 +14,7 @@ import (
 const maxBatchBytes = 1 << 20
 
 func (a *API) sendMessage(ctx context.Context, r *awsapi.Request, in *sendMessageInput) (*accepted, error) {
-	name, err := queueName(r, in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	q, err := a.broker.Lookup(name)
+	q, err := a.lookup(r, in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +28,7 @@ func (a *API) sendMessage(ctx context.Context, r *awsapi.Request, in *sendMessag
 	if refusal != nil {
 		return nil, refusal
 	}
-	sent, err := a.broker.Send(ctx, name, []queue.Send{m})
+	sent, err := a.broker.Send(ctx, q.Name, []queue.Send{m})
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +37,7 @@ func (a *API) sendMessage(ctx context.Context, r *awsapi.Request, in *sendMessag
 }
 
 func (a *API) sendMessageBatch(ctx context.Context, r *awsapi.Request, in *sendMessageBatchInput) (*sendMessageBatchOutput, error) {
-	name, err := queueName(r, in.QueueURL)
-	if err != nil {
-		return nil, err
-	}
-	q, err := a.broker.Lookup(name)
+	q, err := a.lookup(r, in.QueueURL)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +73,7 @@ func (a *API) sendMessageBatch(ctx context.Context, r *awsapi.Request, in *sendM
 	if len(messages) == 0 {
 		return out, nil
 	}
-	sent, err := a.broker.Send(ctx, name, messages)
+	sent, err := a.broker.Send(ctx, q.Name, messages)
 	if err != nil {
 		return nil, err
 	}

@@ -23,11 +23,8 @@ func (a *API) deleteMessage(ctx context.Context, r *awsapi.Request, in *deleteMe
 }
 
 func (a *API) deleteMessageBatch(ctx context.Context, r *awsapi.Request, in *deleteMessageBatchInput) (*deleteMessageBatchOutput, error) {
-	name, err := queueName(r, in.QueueURL)
+	q, err := a.lookup(r, in.QueueURL)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := a.broker.Lookup(name); err != nil {
 		return nil, err
 	}
 	if err := checkBatch("DeleteMessageBatchRequestEntry", len(in.Entries), func(i int) string { return in.Entries[i].ID }); err != nil {
@@ -37,7 +34,7 @@ func (a *API) deleteMessageBatch(ctx context.Context, r *awsapi.Request, in *del
 	for i := range in.Entries {
 		handles[i] = in.Entries[i].ReceiptHandle
 	}
-	errs, err := a.broker.Acknowledge(ctx, name, handles)
+	errs, err := a.broker.Acknowledge(ctx, q.Name, handles)
 	if err != nil {
 		return nil, err
 	}
@@ -88,18 +85,15 @@ func addResult(successful *[]doneEntry, failures *[]failedEntry, id string, err 
 }
 
 func (a *API) changeVisibility(ctx context.Context, r *awsapi.Request, in *changeVisibilityInput) (*awsapi.Empty, error) {
-	name, err := queueName(r, in.QueueURL)
+	q, err := a.lookup(r, in.QueueURL)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := a.broker.Lookup(name); err != nil {
 		return nil, err
 	}
 	change, refusal := changeOf(in.ReceiptHandle, in.VisibilityTimeout)
 	if refusal != nil {
 		return nil, refusal
 	}
-	errs, err := a.broker.ChangeVisibility(ctx, name, []queue.VisibilityChange{change})
+	errs, err := a.broker.ChangeVisibility(ctx, q.Name, []queue.VisibilityChange{change})
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +101,8 @@ func (a *API) changeVisibility(ctx context.Context, r *awsapi.Request, in *chang
 }
 
 func (a *API) changeVisibilityBatch(ctx context.Context, r *awsapi.Request, in *changeVisibilityBatchInput) (*changeVisibilityBatchOutput, error) {
-	name, err := queueName(r, in.QueueURL)
+	q, err := a.lookup(r, in.QueueURL)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := a.broker.Lookup(name); err != nil {
 		return nil, err
 	}
 	if err := checkBatch("ChangeMessageVisibilityBatchRequestEntry", len(in.Entries), func(i int) string { return in.Entries[i].ID }); err != nil {
@@ -128,7 +119,7 @@ func (a *API) changeVisibilityBatch(ctx context.Context, r *awsapi.Request, in *
 		}
 		changes, index = append(changes, change), append(index, i)
 	}
-	errs, err := a.broker.ChangeVisibility(ctx, name, changes)
+	errs, err := a.broker.ChangeVisibility(ctx, q.Name, changes)
 	if err != nil {
 		return nil, err
 	}
