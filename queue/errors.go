@@ -34,6 +34,9 @@ var (
 	// ErrStoreClosed says that the store was closed, or has stopped after a fault that it may not survive (a failed
 	// fsync). Nothing was acknowledged.
 	ErrStoreClosed = errors.New("store is closed")
+	// ErrUnavailable says that a store on the network can not be reached, or did not confirm in time what it was asked to. Whether
+	// it happened is unknown. Trying again later helps.
+	ErrUnavailable = errors.New("store is not available")
 	// ErrCorrupt says that a stored record failed its checksum or can not be decoded. Nothing is deleted for it.
 	ErrCorrupt = errors.New("stored record is corrupt")
 	// ErrNewerFormat says that the data was written by a newer release than this one.

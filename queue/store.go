@@ -17,8 +17,8 @@ type ID uint64
 // in whole milliseconds (rounded down). A store remembers the latest now of each queue and treats an earlier one as that,
 // so that a clock that steps back can not make time run backwards inside a queue.
 //
-// Durability is as the package comment says. When a call returns an error wrapping [ErrStoreClosed], it is unknown
-// whether it happened; no other error changes anything, unless the method says so. A call that finds its work already
+// Durability is as the package comment says. When a call returns an error wrapping [ErrStoreClosed] or [ErrUnavailable], it is
+// unknown whether it happened; no other error changes anything, unless the method says so. A call that finds its work already
 // done by an earlier, perhaps not yet durable call (a repeated token, a duplicate, a message already gone) answers only
 // when that earlier work is durable.
 //

@@ -21,6 +21,16 @@ type Shared interface {
 	LoadSince(ctx context.Context, since uint64, yield func(Record) error) (revision, lastID uint64, err error)
 }
 
+// Follower is what a [Shared] backend implements besides that tells its nodes of each other's changes.
+type Follower interface {
+	// Follow makes this process a node of those that share the backend, until ctx ends, which is no error. It calls caughtUp
+	// whenever another node has, or may have, committed; that catches up and returns the revision this process has then. Commit on
+	// any node returns only when every node that follows has caught up with it, or has not been heard of for so long (seconds)
+	// that it must have noticed itself: while this process can not reach the backend, stale is called once with true, and with
+	// false when it has caught up again.
+	Follow(ctx context.Context, caughtUp func(context.Context) (revision uint64, err error), stale func(bool)) error
+}
+
 // Catalog holds the definitions of a router, in memory and in a [Backend]. All methods may be called concurrently. Reads
 // take no lock and see whole sets of changes only.
 type Catalog struct {
