@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"dispatch/endpoint": {"duration"},
 	"queue":             {"queue/catalog", "duration"},
 	"queue/pebblestore": {"queue", "queue/catalog"},
+	"queue/redisstore":  {"queue", "queue/catalog"},
 	"topic":             {"queue", "queue/catalog", "rules/pattern", "dispatch/endpoint", "event", "duration"},
 	"rules":             {"queue", "queue/catalog", "rules/pattern", "dispatch/endpoint", "event", "duration"},
 	"dispatch":          {"queue", "queue/catalog", "dispatch/endpoint", "event", "duration"},
