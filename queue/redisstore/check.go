@@ -109,22 +109,10 @@ func (c *client) check(ctx context.Context) error {
 	if err := c.checkShards(ctx); err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	var all []facts
-	err := c.each(ctx, func(ctx context.Context, m *master) error {
-		f, err := gather(ctx, m.node, c.scattered())
-		if err != nil {
-			return permanent(err)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		all = append(all, f)
-		return nil
-	})
+	all, err := c.gather(ctx)
 	if err != nil {
 		return unavailable(err)
 	}
-	slices.SortFunc(all, func(a, b facts) int { return strings.Compare(a.addr, b.addr) })
 	if c.report, err = decide(all, c.durability); err != nil {
 		return err
 	}
@@ -143,6 +131,51 @@ func (c *client) check(ctx context.Context) error {
 	defer c.mu.Unlock()
 	clear(c.masters)
 	return nil
+}
+
+// gather returns the facts of all masters, in the order of their addresses.
+func (c *client) gather(ctx context.Context) ([]facts, error) {
+	var mu sync.Mutex
+	var all []facts
+	err := c.each(ctx, func(ctx context.Context, m *master) error {
+		f, err := gather(ctx, m.node, c.scattered())
+		if err != nil {
+			return permanent(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, f)
+		return nil
+	})
+	slices.SortFunc(all, func(a, b facts) int { return strings.Compare(a.addr, b.addr) })
+	return all, err
+}
+
+// recheck looks at every master again and logs what is not as it was at the start: masters come and settings are changed. known
+// are what was logged already; it returns what is to be known the next time.
+func (c *client) recheck(ctx context.Context, known map[string]bool) map[string]bool {
+	all, err := c.gather(ctx)
+	if err != nil {
+		return known // calls say so
+	}
+	now := map[string]bool{}
+	log := func(level LogLevel, text string) {
+		now[text] = true
+		if !known[text] {
+			c.log(level, text)
+		}
+	}
+	r, err := decide(all, c.report.durability)
+	switch {
+	case err != nil:
+		log(LogError, "as the servers are now this would not start: "+err.Error())
+	case r.confirmation != c.report.confirmation:
+		log(LogError, fmt.Sprintf("the servers' settings were changed: durability=%v needs a restart of this node", r.durability))
+	}
+	for _, text := range r.warnings {
+		log(LogWarn, text)
+	}
+	return now
 }
 
 // checkShards writes down how many shards there are, or compares.

@@ -14,6 +14,9 @@ const (
 
 	watchEvery   = time.Second
 	watchTimeout = time.Second
+
+	recheckEvery   = time.Minute
+	recheckTimeout = 10 * time.Second
 )
 
 // memory is what a master's memory was at the last look.
@@ -66,12 +69,22 @@ func (c *client) usages() []usage {
 	return all
 }
 
-// watch looks at every master each second.
+// watch looks at every master's memory each second, and at everything else each minute.
 func (c *client) watch() {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	for {
+	known := map[string]bool{}
+	for _, text := range c.report.warnings {
+		known[text] = true
+	}
+	for rechecked := time.Now(); ; {
 		c.look()
+		if time.Since(rechecked) > recheckEvery {
+			ctx, cancel := context.WithTimeout(c.background, recheckTimeout)
+			known = c.recheck(ctx, known)
+			cancel()
+			rechecked = time.Now()
+		}
 		select {
 		case <-tick.C:
 		case <-c.background.Done():

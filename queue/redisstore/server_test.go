@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -242,4 +243,66 @@ func connect(t testing.TB, o Options) *client {
 	}
 	t.Cleanup(c.close)
 	return c
+}
+
+// pause stops the process without ending it, as a machine that hangs: its connections stay.
+func (s *server) pause(t testing.TB) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) resume(t testing.TB) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// beginMove puts a slot into the state in which it is migrated.
+func beginMove(t testing.TB, from, to *server, slot int) {
+	t.Helper()
+	ctx := t.Context()
+	if err := to.node.Do(ctx, "cluster", "setslot", slot, "importing", from.id(t)).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := from.node.Do(ctx, "cluster", "setslot", slot, "migrating", to.id(t)).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// endMove moves the keys of a slot, and then the slot.
+func endMove(t testing.TB, nodes []*server, from, to *server, slot int) {
+	t.Helper()
+	ctx := t.Context()
+	host, port, _ := net.SplitHostPort(to.addr)
+	for {
+		keys, err := from.node.ClusterGetKeysInSlot(ctx, slot, 100).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(keys) == 0 {
+			break
+		}
+		args := []any{"migrate", host, port, "", 0, 5000, "keys"}
+		for _, key := range keys {
+			args = append(args, key)
+		}
+		if err := from.node.Do(ctx, args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The target first, so that the slot is never without an owner.
+	for _, n := range append([]*server{to, from}, nodes...) {
+		if err := n.node.Do(ctx, "cluster", "setslot", slot, "node", to.id(t)).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func moveSlot(t testing.TB, nodes []*server, from, to *server, slot int) {
+	t.Helper()
+	beginMove(t, from, to, slot)
+	endMove(t, nodes, from, to, slot)
 }
