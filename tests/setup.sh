@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the tests need and this machine lacks: a C compiler (for the race detector), Node.js and npm (for the real
-# function runtimes, webhook libraries and queue consumers), curl and openssl (for the commands of the docs), the AWS command line, and
-# the npm packages of tests/node at the versions of its lock file.
+# function runtimes, webhook libraries and queue consumers), curl and openssl (for the commands of the docs), the AWS command line, Redis
+# with its Sentinel and its command line (whose servers the tests start themselves, so the one that Debian starts need not run),
+# iproute2 (for networks that come apart), and the npm packages of tests/node at the versions of its lock file.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,6 +17,10 @@ command -v openssl >/dev/null 2>&1 || need="$need openssl"
 if [ ! -x /usr/bin/aws ]; then
 	if command -v apt-get >/dev/null 2>&1 || ! command -v aws >/dev/null 2>&1; then need="$need awscli"; fi
 fi
+command -v redis-server >/dev/null 2>&1 || need="$need redis-server"
+command -v redis-sentinel >/dev/null 2>&1 || need="$need redis-sentinel"
+command -v redis-cli >/dev/null 2>&1 || need="$need redis-tools"
+command -v ip >/dev/null 2>&1 || need="$need iproute2"
 if [ -n "$need" ]; then
 	if ! command -v apt-get >/dev/null 2>&1; then
 		echo "tests need these programs, and there is no apt-get to install them with:$need" >&2
