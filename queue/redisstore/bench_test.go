@@ -35,7 +35,7 @@ func callers(b *testing.B, fn func() error) {
 // batching, and by ours with so many batches under way.
 func BenchmarkCall(b *testing.B) {
 	value := strings.Repeat("v", 200)
-	keys := absentKeys()[7]
+	keys := namesIn(DefaultNamespace).absent[7]
 	b.Run("floor", func(b *testing.B) { benchFloor(b, start(b), value) })
 	b.Run("unbatched", func(b *testing.B) {
 		s := start(b)
@@ -91,7 +91,7 @@ func benchFloor(b *testing.B, s *server, value string) {
 	}
 	defer conn.Close()
 	var call []byte
-	args := []string{"fcall", "lt1_set", "2", tag(7) + ":!", tag(7) + ":?", "x", value}
+	args := []string{"fcall", "lt1_set", "2", namesIn(DefaultNamespace).tags[7] + ":!", namesIn(DefaultNamespace).tags[7] + ":?", "x", value}
 	call = fmt.Appendf(call, "*%d\r\n", len(args))
 	for _, arg := range args {
 		call = fmt.Appendf(call, "$%s\r\n%s\r\n", strconv.Itoa(len(arg)), arg)

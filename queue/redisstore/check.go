@@ -180,7 +180,7 @@ func (c *client) recheck(ctx context.Context, known map[string]bool) map[string]
 
 // checkShards writes down how many shards there are, or compares.
 func (c *client) checkShards(ctx context.Context) error {
-	key := tag(0) + ":shards"
+	key := c.tag(0) + ":shards"
 	var any redis.Cmdable = c.single
 	if c.cluster != nil {
 		any = c.cluster

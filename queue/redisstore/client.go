@@ -43,6 +43,7 @@ const (
 // client is the connection of a store to its servers. Its methods may be called concurrently.
 type client struct {
 	settings
+	names   *shardNames
 	library Library
 	report  report
 
@@ -105,7 +106,7 @@ func open(ctx context.Context, s settings, library Library) (_ *client, err erro
 	if s.mode, err = detect(ctx, s); err != nil {
 		return nil, err
 	}
-	c := &client{settings: s, library: library, masters: map[*redis.Client]*master{}}
+	c := &client{settings: s, names: namesIn(s.namespace), library: library, masters: map[*redis.Client]*master{}}
 	c.background, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	switch s.mode {
 	case modeCluster:
@@ -163,11 +164,14 @@ func noMaintenance() *maintnotifications.Config {
 	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
 
+// tag returns the hash tag of a shard.
+func (c *client) tag(shard int) string { return c.names.tags[shard] }
+
 // scattered says that shards may be on different masters: what is to be atomic has to be in one of them.
 func (c *client) scattered() bool { return c.cluster != nil }
 
 // call calls a function on the master of a shard and returns its reply as the client library gives it: nil, int64, string or
-// []any. The library's functions get the two keys that never exist (see absentKeys) and args, which belong to the call from
+// []any. The library's functions get the two keys that never exist (see shardNames) and args, which belong to the call from
 // then on and are strings, byte slices or integers.
 //
 // An error reply of the function, whose text begins with "SB ", is returned as it is. queue.ErrStoreFull says that the
@@ -178,7 +182,7 @@ func (c *client) call(ctx context.Context, shard int, fn string, flags callFlags
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	keys := &absentKeys()[shard]
+	keys := &c.names.absent[shard]
 	full := make([]any, 0, 5+len(args))
 	full = append(full, "fcall", fn, 2, keys[0], keys[1])
 	full = append(full, args...)
@@ -261,7 +265,7 @@ func (c *client) master(ctx context.Context, shard int) (*master, error) {
 	node := c.single
 	if c.cluster != nil {
 		var err error
-		if node, err = c.cluster.MasterForKey(ctx, tag(shard)); err != nil {
+		if node, err = c.cluster.MasterForKey(ctx, c.tag(shard)); err != nil {
 			return nil, err
 		}
 	}

@@ -40,7 +40,7 @@ func TestNoFunctionRunsOnHalfASlot(t *testing.T) {
 		mustCall(t, c, shard, "lt1_set", 0, strconv.Itoa(i), "v")
 	}
 
-	keys := absentKeys()[shard]
+	keys := namesIn(DefaultNamespace).absent[shard]
 	onSource := func() error {
 		return from.node.Do(ctx, "fcall", "lt1_set", 2, keys[0], keys[1], "direct", "v").Err()
 	}
@@ -66,7 +66,7 @@ func TestNoFunctionRunsOnHalfASlot(t *testing.T) {
 	beginMove(t, from, to, slot)
 	check("begun")
 	host, port, _ := strings.Cut(to.addr, ":")
-	if err := from.node.Do(ctx, "migrate", host, port, tag(shard)+":calls", 0, 5000).Err(); err != nil {
+	if err := from.node.Do(ctx, "migrate", host, port, namesIn(DefaultNamespace).tags[shard]+":calls", 0, 5000).Err(); err != nil {
 		t.Fatal(err)
 	}
 	check("half done")

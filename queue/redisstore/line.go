@@ -219,7 +219,7 @@ var verdicts = []struct {
 	verdict
 }{
 	{"MOVED ", moved},
-	{"ASK ", notRun}, // the slot is being migrated: see absentKeys
+	{"ASK ", notRun}, // the slot is being migrated: see shardNames
 	{"TRYAGAIN ", notRun},
 	{"CLUSTERDOWN ", moved},
 	{"READONLY ", moved},

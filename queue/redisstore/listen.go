@@ -34,7 +34,7 @@ func (c *client) listen(handler func(shard int, payload string), lost func(shard
 		nudge: make(chan struct{}, 1), subscriptions: map[*redis.Client]*subscription{},
 	}
 	for shard := range shardCount {
-		l.shards[wakeChannel(shard)] = shard
+		l.shards[c.names.wake[shard]] = shard
 	}
 	ended := make(chan struct{})
 	c.running.Go(func() {
@@ -194,7 +194,7 @@ func (s *subscription) run(ctx context.Context) {
 			s.asked = append(s.asked, shard)
 			s.mu.Unlock()
 			// One command for each: a cluster takes only channels of one slot in one.
-			if err := sub.SSubscribe(ctx, wakeChannel(shard)); err != nil {
+			if err := sub.SSubscribe(ctx, s.l.c.names.wake[shard]); err != nil {
 				return
 			}
 			if !connected {

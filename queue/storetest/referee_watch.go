@@ -27,7 +27,12 @@ type lookout struct {
 
 // watchAll starts a watcher over all present queues that can be received from.
 func (r *referee) watchAll() {
-	r.watch = lookout{w: r.store.Watch(), reported: map[queue.ID]bool{}, empty: map[queue.ID]bool{}, delays: map[queue.ID]int64{}}
+	// A store may remember a delay longer than it is open, since other nodes receive with it.
+	delays := r.watch.delays
+	if delays == nil {
+		delays = map[queue.ID]int64{}
+	}
+	r.watch = lookout{w: r.store.Watch(), reported: map[queue.ID]bool{}, empty: map[queue.ID]bool{}, delays: delays}
 	for slot, kind := range slots {
 		if kind != queue.Log {
 			r.watch.ids = append(r.watch.ids, r.id(slot))

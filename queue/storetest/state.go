@@ -136,6 +136,11 @@ func (q *queueState) remove(m *message) {
 			q.turns = slices.DeleteFunc(q.turns, func(o string) bool { return o == g })
 		}
 	}
+	q.loosen(m)
+}
+
+// loosen notes that a receivable message of a tenant is about not to be so any more, but by a receive.
+func (q *queueState) loosen(m *message) {
 	if status, _ := m.status(q.latest); q.tenant(m) && status == queue.Ready {
 		q.loose[m.stored.Group] = true
 	}

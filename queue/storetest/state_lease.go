@@ -145,6 +145,7 @@ func (s *state) settle(now time.Time, st queue.Settlement, move, record sequence
 		q.remove(m)
 		q.acked++
 	case queue.Release:
+		q.loosen(m)
 		m.deadline, m.released, m.vague = 0, true, false
 		m.notBefore = ms
 		if n := st.NotBefore.UnixMilli(); !st.NotBefore.IsZero() && n > ms {
@@ -221,6 +222,7 @@ func (s *state) extend(now time.Time, x queue.Extension) {
 	q := s.get(x.Receipt.Queue)
 	ms := q.clock(now)
 	m := q.find(x.Receipt.Sequence)
+	q.loosen(m)
 	m.deadline = ms + millis(x.Visibility)
 	m.released, m.notBefore = false, 0
 	m.vague = m.deadline == ms

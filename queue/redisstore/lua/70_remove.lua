@@ -1,0 +1,118 @@
+-- PARTS are all keys of a queue but its state.
+local PARTS = { 'm', 'n', 'l', 'w', 'L', 'W', 'i', 'g', 't', 'tt', 'd', 'y', 'k', 'o', 'x', 'xt', 'a', 'at' }
+
+local function unlink(base)
+  local keys = {}
+  for i = 1, #PARTS do keys[i] = base .. PARTS[i] end
+  call('UNLINK', spread(keys))
+end
+
+-- purge: now, base. Returns how many messages there were.
+local function purge(keys, argv)
+  local st = load_state(argv[2], time_of(argv[1]))
+  if not st or st.kind == DROPPED then return 0 end
+  local n = st.live
+  unlink(st.base)
+  st.live, st.bytes, st.fresh, st.grouped, st.leased, st.gleased, st.waiting, st.gwaiting = 0, 0, 0, 0, 0, 0, 0, 0
+  st.cursor = ZERO
+  save_state(st)
+  return n
+end
+
+local function drop_queue(base)
+  unlink(base)
+  call('SET', base .. 's', pack('>BB', STATE_VERSION, DROPPED), 'EX', GONE)
+  call('SREM', shard_of(base) .. ':queues', match(base, '^{[^}]*}:q([^:]*):'))
+end
+
+-- drop: bases.
+local function drop(keys, argv)
+  for i = 1, #argv do drop_queue(argv[i]) end
+  return 'OK'
+end
+
+-- drop_empty: base. Returns 1 if it was empty and is dropped.
+local function drop_empty(keys, argv)
+  local st = load_state(argv[1], 0)
+  if st and st.kind ~= DROPPED and st.live > 0 then return 0 end
+  drop_queue(argv[1])
+  return 1
+end
+
+-- clear_old removes up to FORGET * 50 members of a set that are due, and their fields of a hash.
+local function clear_old(set, hash, ms)
+  local old = call('ZRANGEBYSCORE', set, '-inf', ms, 'LIMIT', 0, FORGET * 50)
+  if #old > 0 then
+    call('HDEL', hash, spread(old))
+    call('ZREM', set, spread(old))
+  end
+  return #old == FORGET * 50
+end
+
+-- expire: now, limit, then base, retention and max bytes of each, 0 for none. Returns messages, bytes and 1 for more of each.
+local function expire(keys, argv)
+  local now, limit = time_of(argv[1]), tonumber(argv[2])
+  local out = {}
+  for i = 3, #argv, 3 do
+    local st = load_state(argv[i], now)
+    local n, bytes, more = 0, 0, false
+    if st and st.kind ~= DROPPED then
+      local base, retention, most = st.base, tonumber(argv[i + 1]), tonumber(argv[i + 2])
+      local changed = false
+      local function remove(seq, h)
+        local x = unpack_info(call('HGET', base .. 'i', seq)) or new_info(h)
+        if has(x.flags, SENDING) then return end
+        drop_message(st, seq, x)
+        st.expired = st.expired + 1
+        n, bytes = n + 1, bytes + x.size
+      end
+      if retention > 0 then
+        local cutoff = st.clock - retention
+        if cutoff > 0 then
+          for _, stream in ipairs({ 'm', 'n' }) do
+            local left = limit - n
+            local page = left > 0 and call('XRANGE', base .. stream, '-', fmt('%d', cutoff), 'COUNT', left) or {}
+            for e = 1, #page do
+              local h = unpack_header(page[e][2][2])
+              if h.sent <= cutoff then remove(seq_of(page[e][1]), h) end
+            end
+            more = more or left <= 0 or #page == left
+          end
+          local left = limit - n
+          local aged = left > 0 and call('ZRANGEBYSCORE', base .. 'o', '-inf', cutoff, 'LIMIT', 0, left) or {}
+          for e = 1, #aged do
+            local h = fetch(st, aged[e])
+            if h then
+              remove(aged[e], h)
+            else
+              call('ZREM', base .. 'o', aged[e])
+            end
+          end
+          more = more or left <= 0 or #aged == left
+        end
+      end
+      if st.kind == LOG and most > 0 then
+        while st.bytes > most and n < limit do
+          local page = call('XRANGE', base .. 'm', '-', '+', 'COUNT', min(50, limit - n))
+          if #page == 0 then break end
+          for e = 1, #page do
+            if st.bytes <= most then break end
+            remove(seq_of(page[e][1]), unpack_header(page[e][2][2]))
+          end
+        end
+        more = more or st.bytes > most
+      end
+      changed = n > 0
+      more = more and n > 0
+      if st.kind ~= LOG then
+        more = clear_old(base .. 'xt', base .. 'x', st.clock) or more
+        if st.kind == FIFO then more = clear_old(base .. 'at', base .. 'a', st.clock) or more end
+      end
+      if changed then save_state(st) end
+    end
+    insert(out, n)
+    insert(out, bytes)
+    insert(out, more and 1 or 0)
+  end
+  return out
+end

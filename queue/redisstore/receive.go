@@ -1,0 +1,76 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/signalbox-mq/signalbox/queue"
+)
+
+// Receive implements [queue.Store].
+func (s *Store) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.ReceiveResult, error) {
+	switch {
+	case req.Kind == queue.Log:
+		return queue.ReceiveResult{}, queue.ErrKind
+	case req.Max < 1:
+		return queue.ReceiveResult{}, &queue.InvalidError{Field: "max", Reason: "must be at least 1"}
+	case req.Kind == queue.FIFO && len(req.Attempt) > queue.MaxAttempt:
+		return queue.ReceiveResult{}, &queue.InvalidError{Field: "attempt", Reason: fmt.Sprintf("must be at most %d bytes", queue.MaxAttempt)}
+	}
+	if err := s.begin(ctx); err != nil {
+		return queue.ReceiveResult{}, err
+	}
+	defer s.end()
+	return s.receiveFrom(ctx, 0, req)
+}
+
+func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.ReceiveRequest) (queue.ReceiveResult, error) {
+	flags := callFlags(0)
+	if req.Kind == queue.FIFO {
+		flags = durable // or a crash would break the order within a group
+	}
+	reply, err := s.call(ctx, shardOf(req.Queue, partition), "receive", flags, s.time(req.Now), s.base(req.Queue, partition), req.Max,
+		max(req.MaxBytes, 0), millis(req.Visibility), max(req.MaxReceives, 0), max(req.MaxInFlight, 0), millis(req.Delay),
+		millis(req.Retention), digest(req.Attempt), millis(req.AttemptWindow))
+	if err != nil {
+		return queue.ReceiveResult{}, err
+	}
+	a := answerOf(reply)
+	local := momentOf(req.Now, a.number())
+	a.number() // the queue's own time
+	res := queue.ReceiveResult{Expired: int(a.number()), OverLimit: a.number() == 1}
+	dry, next := a.number() == 1, a.number()
+	var firstErr error
+	for a.more() {
+		var m queue.Message
+		m.Sequence = a.sequence()
+		nonce := a.sequence()
+		m.Receives = int(a.number())
+		m.FirstReceived = timeOf(a.number())
+		m.Deadline = local.at(a.number())
+		exceeded := a.number() == 1
+		m.Sent = timeOf(a.number())
+		if state := a.text(); state != "" {
+			m.State = []byte(state)
+		}
+		m.Receipt = queue.Receipt{Queue: req.Queue, Sequence: m.Sequence, Locator: uint64(partition), Nonce: nonce}
+		if err := parseBlob(req.Queue, m.Sequence, a.text(), &m); err != nil && firstErr == nil {
+			firstErr = err
+		}
+		if exceeded {
+			res.Exceeded = append(res.Exceeded, m)
+		} else {
+			res.Messages = append(res.Messages, m)
+		}
+	}
+	if a.err != nil {
+		return queue.ReceiveResult{}, fmt.Errorf("receiving: %w", a.err)
+	}
+	if firstErr != nil {
+		return queue.ReceiveResult{}, firstErr
+	}
+	if dry {
+		s.watchers.dry(req.Queue, local.at(next))
+	}
+	return res, nil
+}

@@ -1,0 +1,478 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/signalbox-mq/signalbox/queue"
+)
+
+// On a cluster no function reaches beyond one slot. What concerns several is done in steps that can be repeated.
+//
+// An append to queues in several shards first looks whether all of them can take it, and then appends in each. If that fails in
+// between, some have it and the caller gets an error. With a token each shard remembers the token, and one that follows from the
+// token remembers the results of all, so that a repetition does what is missing and no more.
+//
+// A settlement that moves a message to another shard, or writes a record there, first holds the message: it stays where it is,
+// hidden, and an outbox in its shard remembers what is to be done. Then it appends there, under a token; then it finishes, or
+// cancels if the other queue is gone. Whoever finds an old entry in the outbox goes on with it: finishOthers.
+
+// parallel calls f for each key of a map at the same time and returns the errors.
+func parallel[V any](groups map[int]V, f func(shard int, group V) error) error {
+	if len(groups) == 1 {
+		for shard, group := range groups {
+			return f(shard, group)
+		}
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var first error
+	for shard, group := range groups {
+		wg.Go(func() {
+			if err := f(shard, group); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				// What was refused is more useful to know than what could not be reached.
+				if first == nil || errors.Is(first, queue.ErrUnavailable) {
+					first = err
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return first
+}
+
+func (s *Store) appendScattered(ctx context.Context, req queue.AppendRequest) (queue.AppendResult, error) {
+	groups := map[int][]int{}
+	for i := range req.Entries {
+		shard := shardOf(req.Entries[i].Queue, 0)
+		groups[shard] = append(groups[shard], i)
+	}
+	home := nameShard(req.Token)
+	key := s.c.tag(home) + ":T:" + digest(req.Token)
+	if req.Token != "" {
+		reply, err := s.call(ctx, home, "done", read, s.time(req.Now), key, req.Digest)
+		if err != nil {
+			return queue.AppendResult{}, err
+		}
+		if text, _ := reply.(string); text != "" {
+			return repeatedResults(text)
+		}
+	}
+	if len(groups) > 1 || req.Token != "" {
+		if err := s.checkAlive(ctx, req.Entries, groups); err != nil {
+			return queue.AppendResult{}, err
+		}
+	}
+	if req.Token != "" {
+		if _, err := s.call(ctx, home, "once", durable|idempotent, s.time(req.Now), key, millis(req.TokenWindow), req.Digest, ""); err != nil {
+			return queue.AppendResult{}, err
+		}
+	}
+	// A call that finds all of it done by another that is about to write down the results repeats it.
+	res := queue.AppendResult{Repeated: req.Token != "", Results: make([]queue.Appended, len(req.Entries))}
+	var mu sync.Mutex
+	err := parallel(groups, func(shard int, indexes []int) error {
+		part := req
+		part.Entries = make([]queue.Entry, len(indexes))
+		for k, i := range indexes {
+			part.Entries[k] = req.Entries[i]
+		}
+		got, err := s.appendTo(ctx, shard, part)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		res.Repeated = res.Repeated && got.Repeated
+		for k, i := range indexes {
+			if k < len(got.Results) { // fewer if the token was used by a call that was different
+				res.Results[i] = got.Results[k]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return queue.AppendResult{}, err
+	}
+	if req.Token != "" {
+		_, err = s.call(ctx, home, "once", durable|idempotent, s.time(req.Now), key, millis(req.TokenWindow), req.Digest, putResults(res.Results))
+	}
+	return res, err
+}
+
+// checkAlive fails if one of the queues can not take anything, so that in most cases none gets something that another one
+// refuses.
+func (s *Store) checkAlive(ctx context.Context, entries []queue.Entry, groups map[int][]int) error {
+	return parallel(groups, func(shard int, indexes []int) error {
+		if s.c.full(shard) {
+			return queue.ErrStoreFull
+		}
+		args := make([]any, 0, 2*len(indexes))
+		for _, i := range indexes {
+			args = append(args, s.base(entries[i].Queue, 0), int(entries[i].Kind))
+		}
+		_, err := s.call(ctx, shard, "alive", read, args...)
+		return err
+	})
+}
+
+// putResults writes results as the record of a token: 25 bytes each.
+func putResults(results []queue.Appended) []byte {
+	b := make([]byte, 0, 25*len(results))
+	for _, r := range results {
+		b = append(b, r.ID[:]...)
+		b = binary.BigEndian.AppendUint64(b, r.Sequence)
+		if r.Duplicate {
+			b = append(b, 1)
+		} else {
+			b = append(b, 0)
+		}
+	}
+	return b
+}
+
+func repeatedResults(text string) (queue.AppendResult, error) {
+	if len(text)%25 != 0 {
+		return queue.AppendResult{}, fmt.Errorf("results of a token: %w", queue.ErrCorrupt)
+	}
+	res := queue.AppendResult{Repeated: true}
+	for b := []byte(text); len(b) > 0; b = b[25:] {
+		var r queue.Appended
+		copy(r.ID[:], b)
+		r.Sequence, r.Duplicate = binary.BigEndian.Uint64(b[16:]), b[24] == 1
+		res.Results = append(res.Results, r)
+	}
+	return res, nil
+}
+
+// settleScattered settles on a cluster: what stays within a shard with one call for each, the rest by way of the outbox. The
+// settlements of one call for one message keep their order.
+func (s *Store) settleScattered(ctx context.Context, now time.Time, todo []*settling) error {
+	for len(todo) > 0 {
+		// As many as can be done at once: no two for one message.
+		seen := map[queue.Receipt]bool{}
+		n := slices.IndexFunc(todo, func(w *settling) bool {
+			r := w.Receipt
+			r.Nonce = 0
+			again := seen[r]
+			seen[r] = true
+			return again
+		})
+		if n < 0 {
+			n = len(todo)
+		}
+		if err := s.settleRound(ctx, now, todo[:n]); err != nil {
+			return err
+		}
+		todo = todo[n:]
+	}
+	return nil
+}
+
+func (s *Store) settleRound(ctx context.Context, now time.Time, todo []*settling) error {
+	inside, outside := map[int][]*settling{}, map[int][]*settling{}
+	for _, w := range todo {
+		leaves := slices.ContainsFunc(w.entries, func(e queue.Entry) bool { return shardOf(e.Queue, 0) != w.shard })
+		if leaves {
+			outside[w.shard] = append(outside[w.shard], w)
+		} else {
+			inside[w.shard] = append(inside[w.shard], w)
+		}
+	}
+	err := parallel(inside, func(shard int, group []*settling) error { return s.settleAt(ctx, now, shard, group) })
+	if err != nil {
+		return err
+	}
+	return s.settleOutside(ctx, now, outside)
+}
+
+// sending is a settlement on its way through the outbox.
+type sending struct {
+	w     *settling // nil for one that was found in the outbox
+	shard int
+	token string
+	plan  [][]any // the arguments of the entries
+	// err is why it must be cancelled.
+	err error
+}
+
+// sendWindow is for how long a token of the outbox is remembered where it was used: longer than any outage after which what is
+// in an outbox would be sent again.
+const sendWindow = 7 * 24 * time.Hour
+
+func (s *Store) settleOutside(ctx context.Context, now time.Time, groups map[int][]*settling) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	var mu sync.Mutex
+	var all []*sending
+	err := parallel(groups, func(shard int, group []*settling) error {
+		held, err := s.hold(ctx, now, shard, group)
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, held...)
+		return err
+	})
+	if err != nil {
+		return err // what is held is finished later: it is not known which was
+	}
+	return s.deliver(ctx, now, all)
+}
+
+// hold puts settlements of one shard into its outbox. It returns those that were good.
+func (s *Store) hold(ctx context.Context, now time.Time, shard int, group []*settling) ([]*sending, error) {
+	args := make([]any, 1, 1+9*len(group))
+	args[0] = s.time(now)
+	all := make([]*sending, len(group))
+	for i, w := range group {
+		x := &sending{w: w, shard: shard, token: uuid.NewString()}
+		for e := range w.entries {
+			x.plan = append(x.plan, s.appendEntry(nil, &w.entries[e]))
+		}
+		all[i] = x
+		full := s.settlement(nil, w, now)
+		args = append(args, full[:len(full)-1]...)
+		args = append(args, x.token, putPlan(w, x.plan))
+	}
+	reply, err := s.call(ctx, shard, "hold", durable, args...)
+	if err != nil {
+		return nil, err
+	}
+	a := answerOf(reply)
+	held := all[:0]
+	for _, x := range all {
+		what, known := a.text(), a.text()
+		switch what {
+		case "OK":
+			x.carry(x.w.Action == queue.Move && x.w.keeps(), known)
+			held = append(held, x)
+		case "GONE":
+			x.w.result.Gone = true
+		default:
+			x.w.result.Err = meaning(what, errReply)
+		}
+	}
+	return held, a.err
+}
+
+// deliver appends what is held where it belongs and ends the holding.
+func (s *Store) deliver(ctx context.Context, now time.Time, all []*sending) error {
+	type parcel struct {
+		*sending
+		entry int
+	}
+	parcels := map[int][]parcel{}
+	for _, x := range all {
+		for e, args := range x.plan {
+			shard, err := shardOfBase(args[0])
+			if err != nil {
+				return err
+			}
+			parcels[shard] = append(parcels[shard], parcel{x, e})
+		}
+	}
+	var mu sync.Mutex
+	err := parallel(parcels, func(shard int, group []parcel) error {
+		args := make([]any, 2, 2+(entrySize+1)*len(group))
+		args[0], args[1] = s.time(now), millis(sendWindow)
+		for _, p := range group {
+			// One token each, so that whoever goes on with one need not know which others went with it.
+			args = append(args, s.c.tag(shard)+":t:"+digest(fmt.Sprint("outbox ", p.token, " ", p.entry)))
+			args = append(args, p.plan[p.entry]...)
+		}
+		reply, err := s.call(ctx, shard, "accept", durable|idempotent, args...)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		a := answerOf(reply)
+		for _, p := range group {
+			p.accepted(p.entry, a)
+		}
+		return a.err
+	})
+	if err != nil {
+		return err
+	}
+	ends := map[int][]*sending{}
+	for _, x := range all {
+		ends[x.shard] = append(ends[x.shard], x)
+	}
+	return parallel(ends, func(shard int, group []*sending) error {
+		finish, cancel := []any{s.time(now), s.c.tag(shard)}, []any{s.time(now), s.c.tag(shard)}
+		for _, x := range group {
+			if x.err == nil {
+				finish = append(finish, x.token)
+				continue
+			}
+			cancel = append(cancel, x.token)
+			if x.w != nil {
+				*x.w.result = queue.SettleResult{Err: x.err}
+			}
+		}
+		var errs []error
+		if len(finish) > 2 {
+			_, err := s.call(ctx, shard, "finish", durable|idempotent, finish...)
+			errs = append(errs, err)
+		}
+		if len(cancel) > 2 {
+			_, err := s.call(ctx, shard, "cancel", durable|idempotent, cancel...)
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// accepted takes over what became of an entry.
+func (x *sending) accepted(entry int, a *answer) {
+	what := a.text()
+	var got queue.Appended
+	copy(got.ID[:], a.text())
+	seq, duplicate := a.text(), a.number() == 1
+	if a.err != nil {
+		return
+	}
+	if what != "OK" {
+		x.err = meaning(what, errReply)
+		return
+	}
+	if x.w == nil {
+		return
+	}
+	got.Sequence, a.err = parse16(seq)
+	got.Duplicate = duplicate
+	if x.w.Action == queue.Move && entry == 0 {
+		x.w.result.Moved = got
+	} else {
+		x.w.result.Record = got
+	}
+}
+
+// knownAt is which argument of an entry says what is known of the message.
+const knownAt = 10
+
+// carry puts what is known of the message into the entry that is its new place.
+func (x *sending) carry(keeps bool, known string) {
+	if keeps {
+		x.plan[0][knownAt] = known
+	}
+}
+
+// putPlan writes down what is to be sent: whether the first entry is the message itself, then how many entries, and the
+// arguments of each.
+func putPlan(w *settling, plan [][]any) []byte {
+	keeps := byte(0)
+	if w.Action == queue.Move && w.keeps() {
+		keeps = 1
+	}
+	b := []byte{keeps, byte(len(plan))}
+	for _, args := range plan {
+		for _, arg := range args {
+			switch arg := arg.(type) {
+			case []byte:
+				b = append(binary.AppendUvarint(b, uint64(len(arg))), arg...)
+			default:
+				b = appendString(b, fmt.Sprint(arg))
+			}
+		}
+	}
+	return b
+}
+
+var errPlan = fmt.Errorf("outbox: %w", queue.ErrCorrupt)
+
+// readPlan reads what putPlan writes.
+func readPlan(text string) (keeps bool, plan [][]any, err error) {
+	if len(text) < 2 || text[1] > 2 {
+		return false, nil, errPlan
+	}
+	r := reader{b: []byte(text[2:])}
+	for range text[1] {
+		args := make([]any, entrySize)
+		for i := range args {
+			args[i] = r.bytes()
+		}
+		plan = append(plan, args)
+	}
+	if r.bad || len(r.b) > 0 {
+		return false, nil, errPlan
+	}
+	return text[0] == 1, plan, nil
+}
+
+const (
+	// outboxEvery is how often a node looks whether others left something in an outbox, and outboxAge how old that must be.
+	outboxEvery = 5 * time.Second
+	outboxAge   = 15 * time.Second
+	outboxLimit = 100
+	// outboxLease names the lease of the node that looks.
+	outboxLease = "redisstore/outbox"
+)
+
+// finishOthers goes on with what nodes that died, or that were cut off, left in the outboxes. One node looks; that two do is
+// harmless.
+func (s *Store) finishOthers(ctx context.Context) {
+	tick := time.NewTicker(outboxEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if held, err := s.Lease(ctx, outboxLease, s.node, 3*outboxEvery); err != nil || !held {
+			continue
+		}
+		for shard := range shardCount {
+			if err := s.finishOld(ctx, shard, outboxAge); err != nil && ctx.Err() == nil {
+				s.c.log(LogWarn, fmt.Sprintf("finishing what is in the outbox of shard %d: %v", shard, err))
+			}
+		}
+	}
+}
+
+// finishOld goes on with what is in the outbox of a shard for longer than age.
+func (s *Store) finishOld(ctx context.Context, shard int, age time.Duration) error {
+	for {
+		reply, err := s.call(ctx, shard, "outbox", read, "", s.c.tag(shard), millis(age), outboxLimit)
+		if err != nil {
+			return err
+		}
+		var all []*sending
+		a := answerOf(reply)
+		for a.more() {
+			x := &sending{shard: shard, token: a.text()}
+			plan, known := a.text(), a.text()
+			keeps, args, err := readPlan(plan)
+			if err != nil {
+				return fmt.Errorf("%s: %w", x.token, err)
+			}
+			x.plan = args
+			x.carry(keeps, known)
+			all = append(all, x)
+		}
+		if a.err != nil || len(all) == 0 {
+			return a.err
+		}
+		now := time.Now()
+		if s.clock != nil {
+			now = s.clock()
+		}
+		if err := s.deliver(ctx, now, all); err != nil {
+			return err
+		}
+		if len(all) < outboxLimit {
+			return nil
+		}
+	}
+}

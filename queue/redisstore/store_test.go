@@ -1,0 +1,39 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/storetest"
+)
+
+// place is a namespace on a server.
+type place struct{ url string }
+
+var places atomic.Int32
+
+// newPlace returns a namespace of its own at an address.
+func newPlace(addr string) *place {
+	return &place{fmt.Sprintf("redis://%s/?durability=async&namespace=t%d-", addr, places.Add(1))}
+}
+
+func (p *place) Open() (queue.Store, error) {
+	return Open(context.Background(), Options{URL: p.url}, nil)
+}
+
+func (p *place) Remove() error { return nil }
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	storetest.Run(t, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(s.addr), nil }, Small: raceEnabled})
+}
+
+func TestStoreOnACluster(t *testing.T) {
+	t.Parallel()
+	nodes := startCluster(t, 3, false)
+	storetest.Run(t, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(nodes[0].addr), nil }, Small: raceEnabled})
+}
