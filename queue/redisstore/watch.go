@@ -79,8 +79,8 @@ type watcher struct {
 type activity uint8
 
 const (
-	untold activity = iota // it has to be looked at
-	stocked                   // it had something, and no receive has found it empty since
+	untold  activity = iota // it has to be looked at
+	stocked                 // it had something, and no receive has found it empty since
 )
 
 // Watch implements [queue.Store].
