@@ -217,12 +217,15 @@ func (d *Dispatcher) Enable(ctx context.Context, name catalog.Name) error {
 // setDisabled writes the operational state of a function, which must have the given ID unless that is zero.
 func (d *Dispatcher) setDisabled(ctx context.Context, name catalog.Name, disabled *Disabling, id uint64) error {
 	for {
-		record, ok := d.definitions.Get(endpoint.FunctionTable, name)
+		record, ok, err := d.definitions.Find(ctx, endpoint.FunctionTable, name)
+		if err != nil {
+			return err
+		}
 		if !ok || (id != 0 && record.ID != id) {
 			return fmt.Errorf("function %s: %w", name.Name, catalog.ErrNotFound)
 		}
 		state := EndpointState{ID: record.ID, Disabled: disabled}
-		_, err := d.definitions.Apply(ctx, catalog.Set{
+		_, err = d.definitions.Apply(ctx, catalog.Set{
 			Changes:  []catalog.Change{d.states.Putting(name, state)},
 			Requires: []catalog.Requirement{{Table: endpoint.FunctionTable, Name: name, ID: record.ID}},
 		})

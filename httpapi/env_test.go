@@ -104,6 +104,7 @@ func (f *faulty) Stats(ctx context.Context, now time.Time, ids []queue.ID) ([]qu
 
 // env is a server over real parts and a store in memory.
 type env struct {
+	stale   atomic.Bool
 	tb      testing.TB
 	store   *faulty
 	defs    *catalog.Catalog
@@ -204,7 +205,7 @@ func buildEnv(tb testing.TB, store queue.Store, run bool) *env {
 	aws := awsapi.NewHandler(awsapi.Config{Account: account, Region: region, RequestIDHeader: "X-Request-Id", Log: log},
 		sqs.New(sqs.Services{Broker: e.broker, Redrives: queue.NewRedrives(e.broker, defs)}, sqs.Waits{}).Service())
 	e.made = httpapi.Parts{
-		Native: api, AWS: aws, Hooks: hooks, Metrics: e.metrics.Handler(), Observe: e.observe,
+		Native: api, AWS: aws, Hooks: hooks, Metrics: e.metrics.Handler(), Observe: e.observe, Stale: e.stale.Load,
 		Extra: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("extra") }),
 	}
 	e.server = httpapi.New(e.made, log)

@@ -359,6 +359,11 @@ func TestReadiness(t *testing.T) {
 		if w := s.do("GET", "/readyz", ""); w.Code != 200 {
 			t.Errorf("while serving: %d", w.Code)
 		}
+		s.stale.Store(true)
+		if w := s.do("GET", "/readyz", ""); w.Code != 503 {
+			t.Errorf("out of touch with the other nodes: %d", w.Code)
+		}
+		s.stale.Store(false)
 		s.end()
 		if w := s.do("GET", "/readyz", ""); w.Code != 503 {
 			t.Errorf("after serving: %d", w.Code)

@@ -32,6 +32,8 @@ type Parts struct {
 	Metrics http.Handler
 	// Observe is told of every answered request: its route ("POST /v1/events"), status and duration. It may be nil.
 	Observe func(route string, status int, took time.Duration)
+	// Stale, when set, says that this node is out of touch with the others that share its store, so that it is not ready.
+	Stale func() bool
 	// Extra, when set, answers paths below /dev/, any method.
 	Extra  http.Handler
 	Limits Limits
@@ -162,7 +164,7 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if !s.ready.Load() {
+	if !s.ready.Load() || s.parts.Stale != nil && s.parts.Stale() {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte("not ready\n"))
 		return

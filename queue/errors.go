@@ -3,6 +3,8 @@ package queue
 import (
 	"errors"
 	"fmt"
+
+	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
 // Conditions that callers branch on. A store wraps them with what it knows; test with errors.Is.
@@ -35,8 +37,8 @@ var (
 	// fsync). Nothing was acknowledged.
 	ErrStoreClosed = errors.New("store is closed")
 	// ErrUnavailable says that a store on the network can not be reached, or did not confirm in time what it was asked to. Whether
-	// it happened is unknown. Trying again later helps.
-	ErrUnavailable = errors.New("store is not available")
+	// it happened is unknown. Trying again later helps. It is the catalog's, as a store keeps both.
+	ErrUnavailable = catalog.ErrUnavailable
 	// ErrCorrupt says that a stored record failed its checksum or can not be decoded. Nothing is deleted for it.
 	ErrCorrupt = errors.New("stored record is corrupt")
 	// ErrNewerFormat says that the data was written by a newer release than this one.

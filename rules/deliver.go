@@ -27,9 +27,14 @@ type outgoing struct {
 	// now is when the event is, or was, published.
 	now  time.Time
 	hops int
+	// publishing says that definitions must not be made on the way: errNoDeadLetters says that this is needed.
+	publishing bool
 
 	entries []queue.Entry
 }
+
+// errNoDeadLetters says that there is no queue for dead letters yet.
+var errNoDeadLetters = errors.New("the built-in dead-letter queue is to be made first")
 
 // deliver adds the entries for one target of a rule and returns the record of it. It can not fail: what can not be
 // delivered goes to the dead-letter queue, in the same commit.
@@ -45,7 +50,7 @@ func (o *outgoing) deliver(ctx context.Context, r *compiledRule, t *compiledTarg
 		if t.kind == KindQueue {
 			entry, err = o.queueEntry(id, t, payload)
 		} else {
-			entry, err = o.endpointEntry(id, r, t, payload)
+			entry, err = o.endpointEntry(ctx, id, r, t, payload)
 		}
 		if err == nil {
 			entry.Key = d.ID
@@ -124,8 +129,12 @@ func (o *outgoing) queueEntry(id uuid.UUID, t *compiledTarget, p payload) (queue
 }
 
 // endpointEntry makes a message in the delivery queue of a function, a topic or a bus.
-func (o *outgoing) endpointEntry(id uuid.UUID, r *compiledRule, t *compiledTarget, p payload) (queue.Entry, error) {
-	endpointID, ok := o.engine.EndpointID(t.kind, catalog.Name{Account: o.bus.Account, Region: o.bus.Region, Name: t.name})
+func (o *outgoing) endpointEntry(ctx context.Context, id uuid.UUID, r *compiledRule, t *compiledTarget, p payload) (queue.Entry, error) {
+	name := catalog.Name{Account: o.bus.Account, Region: o.bus.Region, Name: t.name}
+	record, ok, err := o.engine.definitions.Find(ctx, endpointTable(t.kind), name)
+	if err != nil {
+		return queue.Entry{}, err
+	}
 	if !ok {
 		return queue.Entry{}, &undeliverableError{code: "NO_RESOURCE", reason: t.kind + " " + t.name + " does not exist"}
 	}
@@ -157,7 +166,7 @@ func (o *outgoing) endpointEntry(id uuid.UUID, r *compiledRule, t *compiledTarge
 		group = o.bus.Name + "/" + r.name + "/" + group
 	}
 	return queue.Entry{
-		Queue: queue.IDFor(endpointID, queue.Deliveries),
+		Queue: queue.IDFor(record.ID, queue.Deliveries),
 		Kind:  queue.FIFO,
 		Message: queue.Message{
 			ID:     id,
@@ -172,7 +181,7 @@ func (o *outgoing) endpointEntry(id uuid.UUID, r *compiledRule, t *compiledTarge
 func (o *outgoing) deadLetter(
 	ctx context.Context, r *compiledRule, t *compiledTarget, id uuid.UUID, d Delivery, body []byte, failure *undeliverableError,
 ) (Delivery, error) {
-	q, err := o.engine.broker.DeadLetterQueue(ctx, o.bus.Account, o.bus.Region, t.deadLetter)
+	q, err := o.deadLetterQueue(ctx, t.deadLetter)
 	if err != nil {
 		return d, err
 	}
@@ -193,6 +202,22 @@ func (o *outgoing) deadLetter(
 	o.entries = append(o.entries, entry)
 	d.Queue, d.Error, d.DeadLetter = q.ID, failure.reason, q.Name.Name
 	return d, nil
+}
+
+func (o *outgoing) deadLetterQueue(ctx context.Context, name string) (queue.Queue, error) {
+	if !o.publishing {
+		return o.engine.broker.DeadLetterQueue(ctx, o.bus.Account, o.bus.Region, name)
+	}
+	for _, name := range []string{name, queue.BuiltinDeadLetters} {
+		if name == "" {
+			continue
+		}
+		q, err := o.engine.broker.Lookup(catalog.Name{Account: o.bus.Account, Region: o.bus.Region, Name: name})
+		if !errors.Is(err, queue.ErrNotFound) {
+			return q, err
+		}
+	}
+	return queue.Queue{}, errNoDeadLetters
 }
 
 // deliveryID is the same for the same event, rule and target, however often it is computed: a publish that is repeated

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/event"
@@ -23,9 +23,11 @@ type Engine struct {
 	compiled    *catalog.View[snapshot]
 	config      Config
 
-	// publishing is held for reading by every publish from when it looks at the definitions until its append is durable.
-	// See barrier. It guards no data.
-	publishing sync.RWMutex
+	// publishing has every publish from when it looks at the definitions until its append is durable. See Barrier.
+	publishing *passages
+
+	// barred is a revision at which no publish goes on that was matched against older buses and rules.
+	barred atomic.Uint64
 
 	// reconciling is held, by a send, during a Reconcile. A channel, as it is held over I/O. It guards last.
 	reconciling chan struct{}
@@ -48,6 +50,7 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, config Config) *Eng
 		buses:       catalog.NewTable[Bus](definitions, BusTable),
 		rules:       catalog.NewTable[Rule](definitions, RuleTable),
 		functions:   catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
+		publishing:  newPassages(),
 		reconciling: make(chan struct{}, 1),
 		last:        reconciled{before: definitions.Snapshot()},
 	}
@@ -55,17 +58,24 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, config Config) *Eng
 	return e
 }
 
-// barrier returns when every publish that began before it is durable. Publishes that begin later see the definitions as
-// they are now, or newer. So the log's end after a barrier bounds what was matched against older definitions.
-func (e *Engine) barrier() {
-	e.publishing.Lock()
-	//lint:ignore SA2001 waiting for the readers is all it is for
-	e.publishing.Unlock()
+// Barrier returns when every publish on this node that was matched against older buses and rules than the node has now is
+// durable, or has failed. Publishes that begin later are matched against these, or newer ones. So the end of a log after the
+// barriers of all nodes bounds what was matched against older definitions. To be what a node does after it has caught up with
+// the others' definitions: see catalog.Catalog.Follow. It fails with ctx's error only.
+func (e *Engine) Barrier(ctx context.Context) error {
+	revision, barred := e.definitions.Revision(), e.barred.Load()
+	if changes, _, err := e.definitions.Changes(barred, BusTable, RuleTable); err != nil || len(changes) > 0 {
+		if err := e.publishing.wait(ctx); err != nil {
+			return err
+		}
+	}
+	e.barred.CompareAndSwap(barred, revision)
+	return nil
 }
 
-// bus returns a bus as it is now. The default bus of an account and region is made when it is first used.
+// bus returns a bus as it is now.
 func (e *Engine) bus(ctx context.Context, name catalog.Name) (*snapshot, *busState, error) {
-	for attempt := 0; ; attempt++ {
+	for looked := false; ; looked = true {
 		snap, err := e.compiled.Get()
 		if err != nil {
 			return nil, nil, err
@@ -73,26 +83,43 @@ func (e *Engine) bus(ctx context.Context, name catalog.Name) (*snapshot, *busSta
 		if bus, ok := snap.buses[name]; ok {
 			return snap, bus, nil
 		}
-		if name.Name != DefaultBus || attempt > 0 {
+		if looked {
 			return nil, nil, fmt.Errorf("%w: %s", ErrBusNotFound, name.Name)
 		}
-		if _, err := e.buses.Create(ctx, name, Bus{}); err != nil && !errors.Is(err, catalog.ErrExists) {
+		if err := e.definitions.LookAgain(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
 }
 
+// ensureBus makes the default bus of an account and region when it is first used.
+func (e *Engine) ensureBus(ctx context.Context, name catalog.Name) error {
+	if name.Name != DefaultBus {
+		return nil
+	}
+	if _, _, err := e.bus(ctx, name); !errors.Is(err, ErrBusNotFound) {
+		return err
+	}
+	if _, err := e.buses.Create(ctx, name, Bus{}); err != nil && !errors.Is(err, catalog.ErrExists) {
+		return err
+	}
+	return nil
+}
+
 // EndpointID returns the catalog ID of a function, topic or bus.
 func (e *Engine) EndpointID(kind string, name catalog.Name) (uint64, bool) {
-	table := endpoint.FunctionTable
+	record, ok := e.definitions.Get(endpointTable(kind), name)
+	return record.ID, ok
+}
+
+func endpointTable(kind string) string {
 	switch kind {
 	case KindTopic:
-		table = topicTable
+		return topicTable
 	case KindBus:
-		table = BusTable
+		return BusTable
 	}
-	record, ok := e.definitions.Get(table, name)
-	return record.ID, ok
+	return endpoint.FunctionTable
 }
 
 // topicTable is topic.Table, which this package may not import.

@@ -29,6 +29,9 @@ type Verdict struct {
 // differs from what was decided when the event was published, the rule was changed since: compare Revision and Created with
 // the Match's Revision.
 func (e *Engine) Explain(ctx context.Context, name catalog.Name, ev *event.Event) ([]Verdict, error) {
+	if err := e.ensureBus(ctx, name); err != nil {
+		return nil, err
+	}
 	_, bus, err := e.bus(ctx, name)
 	if err != nil {
 		return nil, err

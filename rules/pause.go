@@ -125,7 +125,9 @@ func (e *Engine) reconcile(ctx context.Context) error {
 		return err
 	}
 	if len(r.changed)+len(r.deleted) > 0 {
-		e.barrier()
+		if err := e.Barrier(ctx); err != nil {
+			return err
+		}
 		if r.ends, err = e.logEnds(ctx, r.at); err != nil {
 			return err
 		}

@@ -70,7 +70,15 @@ func (e *Engine) Publish(ctx context.Context, p Publish) ([]Published, error) {
 		}
 	}()
 	for attempt := 0; ; attempt++ {
-		err := e.publish(ctx, &p, &done)
+		err := e.ensureBus(ctx, p.Bus)
+		if err == nil {
+			err = e.publish(ctx, &p, &done)
+		}
+		if errors.Is(err, errNoDeadLetters) && attempt < 3 {
+			if _, err = e.broker.EnsureDeadLetters(context.WithoutCancel(ctx), p.Bus.Account, p.Bus.Region); err == nil {
+				continue
+			}
+		}
 		if errors.Is(err, queue.ErrDropped) && attempt < 3 {
 			continue
 		}
@@ -96,9 +104,9 @@ type told struct {
 
 // publish publishes the events that are not done yet.
 func (e *Engine) publish(ctx context.Context, p *Publish, done *progress) error {
-	// Held until the append is durable, so that barrier can wait for publishes under older definitions. See there.
-	e.publishing.RLock()
-	defer e.publishing.RUnlock()
+	// Until the append is durable, so that Barrier can wait for publishes under older definitions. In between nothing may be
+	// committed to the definitions: that waits for the barriers of the other nodes, where publishes may do the same.
+	defer e.publishing.leave(e.publishing.enter())
 
 	snap, bus, err := e.bus(ctx, p.Bus)
 	if err != nil {
@@ -170,7 +178,7 @@ func (c *commit) add(ctx context.Context, ev *event.Event) error {
 	}
 	out := outgoing{
 		engine: c.engine, bus: c.bus.name, event: ev, json: envelope(ev), now: c.now, hops: c.hops,
-		entries: c.deliveries,
+		entries: c.deliveries, publishing: true,
 	}
 	match := &Match{Revision: c.snap.revision, Hops: c.hops, Origin: c.origin}
 	matched, err := c.bus.match(ev, out.json, match)

@@ -32,7 +32,7 @@ func (o *outgoing) deliver(ctx context.Context, s *subscription) (queue.Entry, e
 	if s.kind == KindQueue {
 		entry, err = o.queueEntry(s, id)
 	} else {
-		entry, err = o.functionEntry(s, id)
+		entry, err = o.functionEntry(ctx, s, id)
 	}
 	if failure, ok := errors.AsType[*undeliverableError](err); ok {
 		entry, err = o.deadLetter(ctx, s, id, failure)
@@ -84,8 +84,11 @@ func (o *outgoing) queueEntry(s *subscription, id queue.MessageID) (queue.Entry,
 }
 
 // functionEntry makes a message in the delivery queue of a function.
-func (o *outgoing) functionEntry(s *subscription, id queue.MessageID) (queue.Entry, error) {
-	deliveries, ok := o.topics.function(o.sibling(s.name))
+func (o *outgoing) functionEntry(ctx context.Context, s *subscription, id queue.MessageID) (queue.Entry, error) {
+	deliveries, ok, err := o.topics.function(ctx, o.sibling(s.name))
+	if err != nil {
+		return queue.Entry{}, err
+	}
 	if !ok {
 		return queue.Entry{}, undeliverable("NO_RESOURCE", "function %s does not exist", s.name)
 	}

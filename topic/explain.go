@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -25,8 +26,8 @@ type Verdict struct {
 
 // Explain says of every subscription of a topic, in the order of their IDs, whether a message passes its filter policy and
 // why not. It publishes nothing. It fails with [ErrNotFound].
-func (t *Topics) Explain(name catalog.Name, m *Message) ([]Verdict, error) {
-	topic, err := t.topic(name)
+func (t *Topics) Explain(ctx context.Context, name catalog.Name, m *Message) ([]Verdict, error) {
+	topic, err := t.topic(ctx, name)
 	if err != nil {
 		return nil, err
 	}

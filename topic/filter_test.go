@@ -128,7 +128,7 @@ func TestFilterShapes(t *testing.T) {
 		if got := len(e.publishOne(c.message).Matched) == 1; got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
-		verdicts, err := e.topics.Explain(named("alerts"), &c.message)
+		verdicts, err := e.topics.Explain(t.Context(), named("alerts"), &c.message)
 		if err != nil || len(verdicts) != 1 || verdicts[0].Matched != c.want || verdicts[0].Matched != (verdicts[0].Reason == "") {
 			t.Errorf("%s: explained as %+v, %v", c.name, verdicts, err)
 		}
@@ -140,7 +140,7 @@ func TestExplain(t *testing.T) {
 	e := newEnv(t)
 	e.subscribe("alerts", topic.Subscription{Queue: "q", Filter: []byte(`{"a":["x"],"b":["y"]}`)})
 	e.subscribe("alerts", topic.Subscription{Function: "f"})
-	got, err := e.topics.Explain(named("alerts"), &topic.Message{Attributes: []queue.Attribute{text("a", "x")}})
+	got, err := e.topics.Explain(t.Context(), named("alerts"), &topic.Message{Attributes: []queue.Attribute{text("a", "x")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func (p *Publish) commitEnd(first int) int {
 // commit publishes the messages from first to before next, all of them or none.
 func (t *Topics) commit(ctx context.Context, p *Publish, first, next int) ([]Published, error) {
 	for attempt := 0; ; attempt++ {
-		topic, err := t.topic(p.Topic)
+		topic, err := t.topic(ctx, p.Topic)
 		if err != nil {
 			return nil, err
 		}

@@ -62,7 +62,7 @@ func TestUnreadableSubscription(t *testing.T) {
 	if got := e.publishOne(topic.Message{}).Matched; !slices.Equal(got, []string{"good"}) {
 		t.Errorf("matched %q", got)
 	}
-	verdicts, err := e.topics.Explain(named("alerts"), &topic.Message{})
+	verdicts, err := e.topics.Explain(t.Context(), named("alerts"), &topic.Message{})
 	if err != nil || len(verdicts) != 2 || verdicts[1].Matched || verdicts[1].Field != "filter" {
 		t.Errorf("%+v, %v", verdicts, err)
 	}

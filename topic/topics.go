@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -35,20 +36,26 @@ func New(broker *queue.Broker, definitions *catalog.Catalog) *Topics {
 }
 
 // topic returns a topic as it is now.
-func (t *Topics) topic(name catalog.Name) (*topicState, error) {
-	snap, err := t.compiled.Get()
-	if err != nil {
-		return nil, err
+func (t *Topics) topic(ctx context.Context, name catalog.Name) (*topicState, error) {
+	for looked := false; ; looked = true {
+		snap, err := t.compiled.Get()
+		if err != nil {
+			return nil, err
+		}
+		if state, ok := snap.topics[name]; ok {
+			return state, nil
+		}
+		if looked {
+			return nil, fmt.Errorf("%w: %s", ErrNotFound, name.Name)
+		}
+		if err := t.definitions.LookAgain(ctx); err != nil {
+			return nil, err
+		}
 	}
-	state, ok := snap.topics[name]
-	if !ok {
-		return nil, fmt.Errorf("%w: %s", ErrNotFound, name.Name)
-	}
-	return state, nil
 }
 
 // function returns the delivery queue of a function.
-func (t *Topics) function(name catalog.Name) (queue.ID, bool) {
-	record, ok := t.definitions.Get(endpoint.FunctionTable, name)
-	return queue.IDFor(record.ID, queue.Deliveries), ok
+func (t *Topics) function(ctx context.Context, name catalog.Name) (queue.ID, bool, error) {
+	record, ok, err := t.definitions.Find(ctx, endpoint.FunctionTable, name)
+	return queue.IDFor(record.ID, queue.Deliveries), ok, err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Shared is what a [Backend] that several nodes write to implements besides, so that catching up with the other nodes does
@@ -19,16 +20,6 @@ type Shared interface {
 	// deleted ones as a trace with Deleted, the last ID and the Revision of the deletion. It returns what Load does. It fails
 	// with ErrCompacted, maybe after some calls, if it does not know all of them any more or if its revision is below since.
 	LoadSince(ctx context.Context, since uint64, yield func(Record) error) (revision, lastID uint64, err error)
-}
-
-// Follower is what a [Shared] backend implements besides that tells its nodes of each other's changes.
-type Follower interface {
-	// Follow makes this process a node of those that share the backend, until ctx ends, which is no error. It calls caughtUp
-	// whenever another node has, or may have, committed; that catches up and returns the revision this process has then. Commit on
-	// any node returns only when every node that follows has caught up with it, or has not been heard of for so long (seconds)
-	// that it must have noticed itself: while this process can not reach the backend, stale is called once with true, and with
-	// false when it has caught up again.
-	Follow(ctx context.Context, caughtUp func(context.Context) (revision uint64, err error), stale func(bool)) error
 }
 
 // Catalog holds the definitions of a router, in memory and in a [Backend]. All methods may be called concurrently. Reads
@@ -44,6 +35,14 @@ type Catalog struct {
 	lastID   uint64
 	reloaded uint64
 	reloads  atomic.Uint64 // how many were begun
+	// committing says that the backend is at a commit, which may wait for other nodes.
+	committing atomic.Bool
+
+	// stale says that other nodes may have committed what this one does not know; see Follow.
+	stale atomic.Bool
+	// looking is held, by a send, during a look. It guards looked, when the last one began that succeeded.
+	looking chan struct{}
+	looked  time.Time
 
 	// mu is held for moments only.
 	mu    sync.Mutex
@@ -53,7 +52,7 @@ type Catalog struct {
 // Open reads a backend. It starts nothing, and there is nothing to close. No two catalogs may have one backend unless it
 // is a [Shared] one, or at least fails with ErrConflict as Commit says.
 func Open(ctx context.Context, backend Backend) (*Catalog, error) {
-	c := &Catalog{backend: backend, writer: make(chan struct{}, 1)}
+	c := &Catalog{backend: backend, writer: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
 	c.shared, _ = backend.(Shared)
 	c.snap.Store(&Snapshot{tables: map[string]tree{}, next: make(chan struct{})})
 	if err := c.reloadAll(ctx); err != nil {
@@ -79,8 +78,7 @@ func (c *Catalog) List(table string, q Query) (records []Record, more bool) {
 }
 
 // Refresh catches up with what other nodes have committed before it was called. It does nothing if the backend is not
-// [Shared]. Call it when another node tells of a change, and before refusing an unknown name. Calls that come while one is
-// under way share the next one.
+// [Shared]. It waits for a commit of this process that is under way. Calls that come while one is under way share the next one.
 func (c *Catalog) Refresh(ctx context.Context) error {
 	if c.shared == nil {
 		return nil
@@ -92,8 +90,13 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-c.writer }()
+	return c.reloadSince(ctx, begun)
+}
+
+// reloadSince reloads unless somebody has since so many were begun. The caller holds writer.
+func (c *Catalog) reloadSince(ctx context.Context, begun uint64) error {
 	if c.reloaded > begun {
-		return nil // it was begun after this call
+		return nil
 	}
 	return c.reload(ctx)
 }

@@ -168,7 +168,9 @@ func (c *Catalog) commit(ctx context.Context, batch []*pending) ([]*pending, err
 		for i, e := range changes {
 			records[i] = e.rec
 		}
+		c.committing.Store(true)
 		err := c.backend.Commit(ctx, revision, lastID, records)
+		c.committing.Store(false)
 		if err == nil {
 			c.publish(base.with(revision, changes), lastID)
 			for i, p := range batch {

@@ -119,6 +119,10 @@ func (c *Catalog) Declare(ctx context.Context, owner, contentHash string, declar
 		}
 		want[k] = true
 	}
+	// What this owner has declared on another node counts, and so does what is not there any more.
+	if err := c.Refresh(ctx); err != nil {
+		return DeclareResult{}, err
+	}
 	for {
 		p := declaring{at: c.Snapshot(), owner: owner, hash: contentHash, opts: opts, want: want}
 		result, err := p.plan(ctx, declarations)

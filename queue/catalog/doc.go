@@ -31,8 +31,11 @@
 //     that name.
 //  9. Several nodes may share a backend. Of two that commit at the same revision one is refused; it reads what the other
 //     has changed, validates its sets again from the start, and tries again. On a [Shared] backend a node also reads
-//     before it refuses a set.
-//  10. About the last 16,000 changes (and 16 MiB of them) are kept one by one. Who asks for older ones gets ErrCompacted and
+//     before it refuses a set, and before it says that it does not know a name.
+//  10. Where the nodes of a backend follow it ([Catalog.Follow], [Follower]), Apply returns when every one of them has the set:
+//     what was made on one node is there on all. A node that is out of touch knows it ([Catalog.Stale]) and answers nothing that may
+//     be out of date.
+//  11. About the last 16,000 changes (and 16 MiB of them) are kept one by one. Who asks for older ones gets ErrCompacted and
 //     starts from a Snapshot; a [View] does so by itself.
 //
 // # Cost

@@ -15,6 +15,9 @@ var (
 	ErrConflict = errors.New("definition was changed meanwhile")
 	// ErrCompacted says that the changes since the asked revision are no longer known one by one: read everything.
 	ErrCompacted = errors.New("changes since that revision are no longer kept")
+	// ErrUnavailable says that a backend on the network can not be reached, or did not confirm in time what it was asked to, or
+	// that this node can not know what other nodes have changed. Trying again later helps.
+	ErrUnavailable = errors.New("store is not available")
 )
 
 // ManagedError says that a file declares the record, so that the APIs may not change or delete it.

@@ -33,9 +33,22 @@ func NewTable[T any](c *Catalog, name string) *Table[T] { return &Table[T]{c: c,
 // Name is the table's.
 func (t *Table[T]) Name() string { return t.name }
 
-// Get returns the newest definition of that name. It fails with ErrNotFound. A definition is decoded once, at the first
-// Get or At of each of its revisions.
-func (t *Table[T]) Get(name Name) (Entry[T], error) { return t.At(t.c.snap.Load(), name) }
+// Get returns the newest definition of that name. It fails with ErrNotFound, after a look at the backend if that is [Shared],
+// and with ErrUnavailable if that can not be, or while the catalog is stale. A definition is decoded once, at the first Get or
+// At of each of its revisions.
+func (t *Table[T]) Get(name Name) (Entry[T], error) {
+	if err := t.c.fresh(); err != nil {
+		return Entry[T]{}, err
+	}
+	e, err := t.At(t.c.snap.Load(), name)
+	if t.c.shared == nil || !errors.Is(err, ErrNotFound) {
+		return e, err
+	}
+	if err := t.c.LookAgain(context.Background()); err != nil {
+		return Entry[T]{}, err
+	}
+	return t.At(t.c.snap.Load(), name)
+}
 
 // At is Get in a snapshot.
 func (t *Table[T]) At(s *Snapshot, name Name) (Entry[T], error) {
@@ -47,8 +60,11 @@ func (t *Table[T]) At(s *Snapshot, name Name) (Entry[T], error) {
 }
 
 // List returns the definitions that q selects in the newest state, in the order of their names, and whether its Limit left
-// some out. The slice is the caller's.
+// some out. The slice is the caller's. While the catalog is stale it fails with ErrUnavailable.
 func (t *Table[T]) List(q Query) (entries []Entry[T], more bool, err error) {
+	if err := t.c.fresh(); err != nil {
+		return nil, false, err
+	}
 	limit := q.Limit
 	if limit > 0 {
 		q.Limit++
@@ -100,7 +116,10 @@ func (t *Table[T]) Put(ctx context.Context, name Name, value T) (Entry[T], error
 // if a file declares it, and with change's error as it is.
 func (t *Table[T]) Update(ctx context.Context, name Name, change func(value *T) error) (Entry[T], error) {
 	for {
-		r, ok := t.c.Get(t.name, name)
+		r, ok, err := t.c.Find(ctx, t.name, name)
+		if err != nil {
+			return Entry[T]{}, err
+		}
 		if !ok {
 			return Entry[T]{}, failed(t.name, name, ErrNotFound)
 		}

@@ -39,12 +39,15 @@ func NewView[S any](c *Catalog, tables []string, build Build[S]) *View[S] {
 }
 
 // Get returns the state for the catalog's newest revision. It is shared: do not change it. Whoever has seen an Apply return
-// gets a state that has it. Unless there is a newer revision than at the last Get this costs two atomic loads, and changes
-// in other tables cost little more.
+// gets a state that has it. Unless there is a newer revision than at the last Get this costs three atomic loads, and changes
+// in other tables cost little more. While the catalog is stale it fails with ErrUnavailable.
 //
 // If build fails, its error is returned for as long as the revision is the same; the next time it is given the changes
 // since it last succeeded.
 func (v *View[S]) Get() (*S, error) {
+	if err := v.c.fresh(); err != nil {
+		return nil, err
+	}
 	snap, st := v.c.snap.Load(), v.state.Load()
 	if st == nil || st.revision != snap.revision || st.epoch != snap.epoch {
 		st = v.catchUp()

@@ -9,7 +9,8 @@ import (
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
-// Memory is a backend that several catalogs may share. Its zero value is empty and ready.
+// Memory is a backend that several catalogs may share, as nodes that do not tell each other of changes; those of its Node do. Its
+// zero value is empty and ready.
 type Memory struct {
 	// Fail, when set, is called before each commit; its error is returned, with nothing written. Set it before use.
 	Fail func(revision uint64) error
@@ -25,6 +26,10 @@ type Memory struct {
 	// gone are the deletions, oldest first; those up to floor may be missing.
 	gone  []catalog.Record
 	floor uint64
+
+	nodes []*Node
+	// changed is closed and replaced when something has changed that a commit waits for; nil before the first Node.
+	changed chan struct{}
 }
 
 type memoryKey struct {

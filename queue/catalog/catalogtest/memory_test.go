@@ -14,3 +14,11 @@ func TestMemory(t *testing.T) {
 		return m, func() catalog.Backend { return m }
 	})
 }
+
+func TestNodes(t *testing.T) {
+	t.Parallel()
+	catalogtest.RunNodes(t, func(catalogtest.TB) func() catalog.Backend {
+		m := new(catalogtest.Memory)
+		return func() catalog.Backend { return m.Node() }
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -176,7 +177,11 @@ func (r *router) closeStore() error {
 // build makes the parts in the order in which they need each other. It starts nothing.
 func (r *router) build(ctx context.Context) error {
 	var err error
-	if r.definitions, err = catalog.Open(ctx, r.store); err != nil {
+	err = r.insist(ctx, "reading definitions", func() error {
+		r.definitions, err = catalog.Open(ctx, r.store)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	file, err := r.readFile()
@@ -192,7 +197,11 @@ func (r *router) build(ctx context.Context) error {
 			r.aws.PurgeWait = 0 // who tries things out does not want to wait
 		}
 	}
-	if _, err := r.definitions.Declare(ctx, catalog.Builtin, "", config.Builtins(account, region), catalog.DeclareOptions{}); err != nil {
+	err = r.insist(ctx, "declaring what is built in", func() error {
+		_, err := r.definitions.Declare(ctx, catalog.Builtin, "", config.Builtins(account, region), catalog.DeclareOptions{})
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	attempts, ok := r.definitions.Get(config.LogTable, catalog.Name{Account: account, Region: region, Name: config.AttemptsLog})
@@ -231,15 +240,15 @@ func (r *router) build(ctx context.Context) error {
 	r.metrics.WatchEndpoints(r.dispatcher)
 	// Once before the file is applied: what a crash left between a change of a rule and its reconciling is settled before
 	// the rule may change again, so that no pause comes and goes unseen.
-	if err := r.rules.Reconcile(ctx); err != nil {
+	if err := r.insist(ctx, "reconciling rules", func() error { return r.rules.Reconcile(ctx) }); err != nil {
 		return err
 	}
 	r.retirements = newRetirements(r)
 	r.loaded = &loaded{router: r, egress: file.Egress, kept: map[uint64]bool{}}
-	if err := r.loaded.apply(ctx, file); err != nil {
+	if err := r.insist(ctx, "applying the file", func() error { return r.loaded.apply(ctx, file) }); err != nil {
 		return err
 	}
-	if err := r.findOrphans(ctx); err != nil {
+	if err := r.insist(ctx, "looking for orphans", func() error { return r.findOrphans(ctx) }); err != nil {
 		return err
 	}
 	r.sweeper = queue.NewSweeper(r.store, r.broker.Clock(), r.broker.Expiries, r.rules.Expiries, r.dispatcher.Expiries)
@@ -254,6 +263,7 @@ func (r *router) build(ctx context.Context) error {
 	})
 	r.server = httpapi.New(httpapi.Parts{
 		Native: api, AWS: r.awsHandler(), Hooks: hooks, Metrics: r.metrics.Handler(), Observe: r.metrics.Request, Extra: r.devHandler(),
+		Stale: r.definitions.Stale,
 	}, r.log.With().Str("component", "http").Logger())
 	return nil
 }
@@ -277,6 +287,22 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 			}
 			return nil
 		})
+	}
+	// Before anything else, so that other nodes wait for this one from now on, and nothing is answered by what it knew before.
+	following := make(chan struct{})
+	first := sync.OnceFunc(func() { close(following) })
+	part("definitions", func(ctx context.Context) error {
+		return r.definitions.Follow(ctx, func(ctx context.Context) error {
+			if err := r.rules.Barrier(ctx); err != nil {
+				return err
+			}
+			first()
+			return nil
+		})
+	})
+	select {
+	case <-following:
+	case <-serving.Done():
 	}
 	part("dispatch", r.dispatcher.Run)
 	part("transfers", r.transfers.Run)
@@ -317,11 +343,34 @@ func (r *router) findOrphans(ctx context.Context) error {
 	return err
 }
 
+// insistEvery is how often a start tries again what a store did not do that is not available.
+const insistEvery = time.Second
+
+// insist does something until the store is available, or ctx ends.
+func (r *router) insist(ctx context.Context, what string, op func() error) error {
+	for {
+		err := op()
+		if err == nil || !errors.Is(err, queue.ErrUnavailable) {
+			return err
+		}
+		r.log.Warn().Err(err).Str("component", "store").Msg(what + ": the store is not available; trying again")
+		select {
+		case <-time.After(insistEvery):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
 // startClock returns a clock that does not begin before what the store has seen.
 func (r *router) startClock(ctx context.Context) (*queue.Clock, error) {
 	wall := time.Now()
 	// Beyond half of RetireAhead is what a crash left of a queue that was being retired, not a clock that was ahead.
-	latest, err := r.store.Latest(ctx, wall.Add(queue.RetireAhead/2))
+	var latest time.Time
+	err := r.insist(ctx, "reading the store's time", func() (err error) {
+		latest, err = r.store.Latest(ctx, wall.Add(queue.RetireAhead/2))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
