@@ -18,10 +18,10 @@ import (
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
-// faulty is a store whose Settle can be made to fail, or preceded by something.
+// faulty is a store whose Settle can be made to fail, or preceded by something. after is the answer to calls that were made.
 type faulty struct {
 	queue.Store
-	before func() error
+	before, after func() error
 }
 
 func (s *faulty) Settle(ctx context.Context, now time.Time, all []queue.Settlement) ([]queue.SettleResult, error) {
@@ -30,7 +30,11 @@ func (s *faulty) Settle(ctx context.Context, now time.Time, all []queue.Settleme
 			return nil, err
 		}
 	}
-	return s.Store.Settle(ctx, now, all)
+	results, err := s.Store.Settle(ctx, now, all)
+	if s.after != nil && err == nil {
+		err = s.after()
+	}
+	return results, err
 }
 
 // overStore puts another store, made of the environment's own, in its place.
@@ -94,6 +98,46 @@ func TestStoreFailsForAWhile(t *testing.T) {
 		over(time.Minute)
 		if n := len(c.got()); n != 1 || e.stats(f).Total() != 0 || len(e.recorded(ev.ID)) != 1 {
 			t.Errorf("%d attempts, %d recorded, %d left", n, len(e.recorded(ev.ID)), e.stats(f).Total())
+		}
+	})
+}
+
+// A store on the network does what it is asked, and the answer is lost: the deliveries are settled again, which finds out that
+// it was done. Each attempt is told and recorded once, as it was.
+func TestAnswersOfTheStoreLost(t *testing.T) {
+	virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {
+		var calls atomic.Int64
+		c := serve("shop", func(w http.ResponseWriter, _ *http.Request) {
+			if calls.Add(1) < 3 {
+				w.WriteHeader(500)
+			}
+		})
+		f := e.function("f", endpoint.Endpoint{URL: c.url, Retry: schedule(time.Second, time.Second, time.Second)})
+		var settles atomic.Int64
+		e.overStore(&faulty{Store: e.store, after: func() error {
+			if settles.Add(1)%3 != 0 {
+				return fmt.Errorf("reset: %w", queue.ErrUnavailable)
+			}
+			return nil
+		}})
+		e.start()
+		ev := sample(`1`)
+		e.publish(post{to: f, event: ev})
+		over(time.Minute)
+		e.stop()
+		var outcomes, recorded []dispatch.Outcome
+		for _, a := range e.attempts {
+			outcomes = append(outcomes, a.Outcome)
+		}
+		for _, a := range e.recorded(ev.ID) {
+			recorded = append(recorded, a.Outcome)
+		}
+		want := []dispatch.Outcome{dispatch.OutcomeRetry, dispatch.OutcomeRetry, dispatch.OutcomeDelivered}
+		if diff := cmp.Diff(want, outcomes); diff != "" || len(c.got()) != 3 {
+			t.Errorf("%d attempts, told (-want +got):\n%s", len(c.got()), diff)
+		}
+		if diff := cmp.Diff(want, recorded); diff != "" {
+			t.Errorf("recorded (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -141,7 +142,8 @@ func (s *settler) settle(ctx context.Context, batch []*outcome) {
 			settlements[i] = o.settlement
 		}
 		var results []queue.SettleResult
-		if results, err = s.persist(ctx, settlements); err != nil {
+		var repeated bool
+		if results, repeated, err = s.persist(ctx, settlements); err != nil {
 			break
 		}
 		var again []*outcome
@@ -150,6 +152,9 @@ func (s *settler) settle(ctx context.Context, batch []*outcome) {
 			if dropped, ok := errors.AsType[*queue.DroppedError](res.Err); ok && round < maxRedirects && s.redirect(ctx, o, dropped.Queue) {
 				again = append(again, o)
 				continue
+			}
+			if repeated && (res.Err != nil || res.Gone) && s.happened(ctx, o) {
+				res = queue.SettleResult{}
 			}
 			if res.Err != nil || res.Gone {
 				s.lost(o, res.Err != nil)
@@ -231,10 +236,21 @@ func (s *settler) appendLate(ctx context.Context, late []*outcome) {
 	if len(entries) == 0 {
 		return
 	}
-	if _, err := s.d.store.Append(ctx, queue.AppendRequest{Now: s.d.broker.Now(), Entries: entries}); err != nil {
+	// The token is for a call whose answer is lost.
+	token := "attempts/" + entries[0].Message.ID.String()
+	err := s.insist(ctx, "recording attempts", unavailable, func() error {
+		_, err := s.d.store.Append(ctx, queue.AppendRequest{
+			Now: s.d.broker.Now(), Entries: entries, Token: token, TokenWindow: lateWindow,
+		})
+		return err
+	})
+	if err != nil {
 		s.d.cfg.OnFault(fmt.Errorf("recording attempts: %w", err))
 	}
 }
+
+// lateWindow is longer than a store is called again and again.
+const lateWindow = time.Hour
 
 // release gives back the slots of a batch.
 func (s *settler) release(batch []*outcome) {
@@ -254,24 +270,53 @@ func (s *settler) release(batch []*outcome) {
 	}
 }
 
-// persist calls the store until it answers.
-func (s *settler) persist(ctx context.Context, settlements []queue.Settlement) ([]queue.SettleResult, error) {
+// persist calls the store until it answers. repeated says that an earlier call may have done it and its answer was lost.
+func (s *settler) persist(ctx context.Context, settlements []queue.Settlement) (results []queue.SettleResult, repeated bool, err error) {
+	whatever := func(error) bool { return true }
+	err = s.insist(ctx, "settling deliveries", whatever, func() error {
+		got, err := s.d.store.Settle(ctx, s.d.broker.Now(), settlements)
+		results = got
+		repeated = repeated || unavailable(err)
+		return err
+	})
+	return results, repeated, err
+}
+
+// happened says whether a settlement that failed was made by an earlier call: then the record of the attempt is there.
+func (s *settler) happened(ctx context.Context, o *outcome) bool {
+	r := o.settlement.Record
+	if r == nil {
+		return false
+	}
+	var kept []queue.Peeked
+	err := s.insist(ctx, "looking for an attempt", unavailable, func() (err error) {
+		kept, err = s.d.store.Get(ctx, s.d.broker.Now(), r.Queue, r.Key)
+		return err
+	})
+	return err == nil && slices.ContainsFunc(kept, func(p queue.Peeked) bool { return p.Message.ID == r.Message.ID })
+}
+
+func unavailable(err error) bool { return errors.Is(err, queue.ErrUnavailable) }
+
+// insist calls the store until it answers, or fails with what does not call for another try. When the store is closed, so is
+// the dispatcher.
+func (s *settler) insist(ctx context.Context, what string, again func(error) bool, call func() error) error {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		results, err := s.d.store.Settle(ctx, s.d.broker.Now(), settlements)
+		err := call()
 		switch {
 		case err == nil:
-			return results, nil
+			return nil
 		case errors.Is(err, queue.ErrStoreClosed):
-			s.d.fail(fmt.Errorf("settling deliveries: %w", err))
-			return nil, err
-		case ctx.Err() != nil:
-			return nil, err
+			s.d.fail(fmt.Errorf("%s: %w", what, err))
+			return err
+		case ctx.Err() != nil, !again(err):
+			return err
 		}
-		s.d.cfg.OnFault(fmt.Errorf("settling deliveries: %w", err))
+		s.d.cfg.OnFault(fmt.Errorf("%s: %w", what, err))
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }

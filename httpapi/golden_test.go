@@ -65,6 +65,7 @@ func scenarios() map[string][]exchange {
 			{"POST", "/v1/buses/" + strings.Repeat("n", 3000) + "/events", `{"source":"s","type":"t"}`, nil, nil, 404, "unknown_bus"},
 			{"POST", "/v1/events", `{"source":"s","type":"t"}`, nil, queue.ErrStoreFull, 503, "store_full"},
 			{"POST", "/v1/events", `{"source":"s","type":"t"}`, nil, queue.ErrStoreClosed, 503, "store_closed"},
+			{"POST", "/v1/events", `{"source":"s","type":"t"}`, nil, fmt.Errorf("dial tcp 10.0.0.1:6379: %w", queue.ErrUnavailable), 503, "store_unavailable"},
 			{"POST", "/v1/events", `{"source":"s","type":"t"}`, nil, errSecret, 500, "internal"},
 			{"GET", "/v1/events/01a2098d-595b-774f-ac88-2bdc8d607159", ``, nil, nil, 404, "unknown_event"},
 			{"GET", "/v1/events/x", ``, nil, nil, 404, "unknown_event"},

@@ -67,7 +67,7 @@ const (
 	sweepBatch = 256
 )
 
-// Run sweeps every 10 s until ctx ends, which is no error.
+// Run sweeps every 10 s until ctx ends, which is no error. A store that is not available is tried again the next time.
 func (s *Sweeper) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -79,7 +79,9 @@ func (s *Sweeper) Run(ctx context.Context) error {
 			if errors.Is(err, ErrStoreClosed) {
 				return err
 			}
-			return fmt.Errorf("sweeping: %w", err)
+			if !errors.Is(err, ErrUnavailable) {
+				return fmt.Errorf("sweeping: %w", err)
+			}
 		}
 		select {
 		case <-tick.C:

@@ -55,7 +55,7 @@ type transferWork struct {
 
 // work works on a transfer until it has ended or is held, or ctx ends. It fails when the store is closed.
 func (ts *Transfers) work(ctx context.Context, name Name) error {
-	e, err := ts.table.Get(name)
+	e, err := ts.table.At(ts.definitions.Snapshot(), name)
 	if errors.Is(err, catalog.ErrNotFound) || err == nil && e.Value.State != TransferRunning {
 		return nil
 	}
@@ -94,8 +94,9 @@ func (ts *Transfers) work(ctx context.Context, name Name) error {
 		case ctx.Err() != nil:
 			return w.keep(ctx)
 		}
-		// A full store is not the transfer's fault, and it will have room again.
-		if failures++; failures == transferFailures && !errors.Is(err, ErrStoreFull) {
+		// A store that is full, or not available, is not the transfer's fault, and it will be sound again.
+		sound := !errors.Is(err, ErrStoreFull) && !errors.Is(err, ErrUnavailable)
+		if failures++; failures == transferFailures && sound {
 			return w.end(ctx, TransferFailed, err.Error())
 		}
 		w.t.Error = err.Error()

@@ -286,8 +286,9 @@ func (r *transferRun) finish(d transferDone) error {
 	delete(r.ts.claimed, d.name)
 	r.ts.mu.Unlock()
 	// It may have been held and resumed while its worker was about to end.
-	if t, err := r.ts.Get(d.name); err == nil && t.State == TransferRunning {
-		r.waiting[d.name] = t.slow()
+	e, err := r.ts.table.At(r.ts.definitions.Snapshot(), d.name)
+	if err == nil && e.Value.State == TransferRunning {
+		r.waiting[d.name] = e.Value.slow()
 	}
 	return d.err
 }

@@ -82,6 +82,7 @@ var rows = [...]struct {
 	{queue.ErrOverLimit, http.StatusTooManyRequests, "too_many_in_flight", "1"},
 	{queue.ErrStoreFull, http.StatusServiceUnavailable, "store_full", "10"},
 	{queue.ErrStoreClosed, http.StatusServiceUnavailable, "store_closed", "5"},
+	{queue.ErrUnavailable, http.StatusServiceUnavailable, "store_unavailable", "1"},
 	{context.Canceled, statusClientGone, "client_gone", ""},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout", "1"},
 }
@@ -121,7 +122,11 @@ func problemOf(err error) (p problem.Problem, retryAfter string, known bool) {
 	}
 	for _, row := range rows {
 		if errors.Is(err, row.err) {
-			return problem.New(row.status, row.code, detail(err)), row.retryAfter, true
+			text := detail(err)
+			if row.err == queue.ErrUnavailable {
+				text = row.err.Error() // where the store is, which the rest may tell, is nobody's business
+			}
+			return problem.New(row.status, row.code, text), row.retryAfter, true
 		}
 	}
 	return problem.Internal(), "", false

@@ -87,6 +87,9 @@ var table = [...]struct {
 	{queue.ErrStoreClosed, func(error) *awsapi.Error {
 		return awsapi.Unavailable("The store has stopped.", storeClosedRetry)
 	}},
+	{queue.ErrUnavailable, func(error) *awsapi.Error {
+		return awsapi.Unavailable("The store can not be reached.", storeUnavailableRetry)
+	}},
 	{catalog.ErrConflict, func(error) *awsapi.Error {
 		return awsapi.Unavailable("The definition was changed by others at the same time.", 1)
 	}},
@@ -94,8 +97,9 @@ var table = [...]struct {
 
 // How long clients are asked to wait, in seconds.
 const (
-	storeFullRetry   = 10
-	storeClosedRetry = 5
+	storeFullRetry        = 10
+	storeClosedRetry      = 5
+	storeUnavailableRetry = 1
 )
 
 // errorOf is the service's table of errors.

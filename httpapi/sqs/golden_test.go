@@ -142,6 +142,7 @@ func scenarios() map[string]exchanges {
 			call("SendMessage", `{"QueueUrl":"none","MessageBody":"b"}`),
 			{operation: "SendMessage", input: send.input, fault: queue.ErrStoreFull},
 			{operation: "SendMessage", input: send.input, fault: queue.ErrStoreClosed},
+			{operation: "SendMessage", input: send.input, fault: fmt.Errorf("dial tcp 10.0.0.1:6379: %w", queue.ErrUnavailable)},
 			{operation: "SendMessage", input: send.input, fault: errSecret},
 		}},
 		"SendMessageBatch": {before: queues, steps: []step{

@@ -229,5 +229,5 @@ func (l *loaded) reload(ctx context.Context) bool {
 		l.log.Error().Err(err).Str("file", l.opts.Config).Msg("configuration not taken; the running one stays in force")
 	}
 	// What the store refused may go later. What somebody has to mend is not told of every ten seconds.
-	return !errors.Is(err, queue.ErrStoreFull)
+	return !errors.Is(err, queue.ErrStoreFull) && !errors.Is(err, queue.ErrUnavailable)
 }
