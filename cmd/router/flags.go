@@ -32,7 +32,7 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.config, "config", "", "YAML `file` with queues, topics, functions, buses, rules and webhooks")
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:4566", "`address` to answer HTTP on; port 0 takes a free one")
 	flags.StringVar(&f.data, "data", "./data", "`directory` of the embedded store")
-	flags.StringVar(&f.store, "store", "pebble", "pebble, or memory to keep nothing")
+	flags.StringVar(&f.store, "store", "pebble", "pebble, memory to keep nothing, or the `address` of a store that several nodes share: redis://HOST:PORT/")
 	flags.StringVar(&f.publicURL, "public-url", "", "`URL` by which clients reach the router, if not by --listen; dev puts it into ROUTER_DEV_URL")
 	flags.StringVar(&f.logLevel, "log-level", "info", "trace, debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "", "json or console; the default is console on a terminal")
@@ -92,11 +92,8 @@ func (f *runFlags) validate() error {
 	usage := func(format string, args ...any) error {
 		return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
 	}
-	switch {
-	case strings.HasPrefix(f.store, "redis"):
-		return usage("--store: redis is not supported by this release; use pebble or memory")
-	case f.store != "pebble" && f.store != "memory":
-		return usage("--store: %q is not a store; use pebble or memory", f.store)
+	if err := app.ValidateStore(f.store); err != nil {
+		return usage("--store: %v", err)
 	}
 	if _, _, err := net.SplitHostPort(f.listen); err != nil {
 		return usage("--listen: %q must be HOST:PORT, such as 127.0.0.1:4566", f.listen)

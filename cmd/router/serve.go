@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/signalbox-mq/signalbox/cmd/router/internal/app"
 )
 
 func serveCommand() *cobra.Command {
@@ -26,7 +28,7 @@ Every flag has a twin in the environment: --public-url is ROUTER_PUBLIC_URL.`,
 				return err
 			}
 			return run(cmd, f.options(log), func(address string) {
-				log.Info().Str("address", address).Str("store", f.store).Str("version", version()).Msg("ready")
+				log.Info().Str("address", address).Str("store", app.DescribeStore(f.store)).Str("version", version()).Msg("ready")
 			})
 		},
 	}

@@ -317,7 +317,7 @@ func TestOutOfMemory(t *testing.T) {
 		t.Errorf("with no memory left: %v", err)
 	}
 	eventually(t, "the shard is seen to be full", func() bool { return c.full(1) })
-	if all := c.usages(); len(all) != 1 || !all[0].full || all[0].max != 6<<20 || all[0].used < 5<<20 {
+	if all := c.usages(); len(all) != 1 || !all[0].Full || all[0].Max != 6<<20 || all[0].Used < 5<<20 {
 		t.Errorf("usages() = %+v", all)
 	}
 	if reply := mustCall(t, c, 1, "lt1_ack", durable, "first"); reply != int64(1) {

@@ -63,29 +63,31 @@ func (s *Store) announced(revision string) {
 func (s *Store) Follow(ctx context.Context, caughtUp func(context.Context, uint64) (uint64, error), stale func(bool)) error {
 	tick := time.NewTicker(nodeBeat)
 	defer tick.Stop()
-	var known uint64 // the revision that this node has
-	isStale := false
-	reached := time.Now()
+	f := follower{s: s, caughtUp: caughtUp}
 	defer func() {
 		last, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer stop()
-		_, _ = s.beat(last, known, 0)
+		_, _ = s.beat(last, f.known, 0) // nobody needs to wait for this node any more
 	}()
+	isStale, reached := false, time.Now()
 	for {
 		begun := time.Now()
-		newest, err := s.follow(ctx, known, caughtUp)
+		err := f.round(ctx)
 		switch {
 		case err == nil:
-			known, reached = newest, begun
+			reached = begun
 			if isStale {
 				isStale = false
 				stale(false)
 			}
 		case ctx.Err() != nil:
 			return nil
-		case !isStale && time.Since(reached) > nodeStale:
-			isStale = true
-			stale(true)
+		default:
+			f.certain = false
+			if !isStale && time.Since(reached) > nodeStale {
+				isStale = true
+				stale(true)
+			}
 		}
 		select {
 		case <-tick.C:
@@ -96,28 +98,53 @@ func (s *Store) Follow(ctx context.Context, caughtUp func(context.Context, uint6
 	}
 }
 
-// follow tells what this node has and catches up if there is more.
-func (s *Store) follow(ctx context.Context, known uint64, caughtUp func(context.Context, uint64) (uint64, error)) (uint64, error) {
+// follower is a Follow in progress.
+type follower struct {
+	s        *Store
+	caughtUp func(context.Context, uint64) (uint64, error)
+	// known is the revision that this node has, certain that nothing can have been lost since it was found out.
+	known   uint64
+	certain bool
+}
+
+// round tells what this node has, after catching up if there is more.
+func (f *follower) round(ctx context.Context) error {
 	// No longer than what makes it stale, so that a store that does not answer is noticed.
 	ctx, stop := context.WithTimeout(ctx, nodeStale)
 	defer stop()
-	if newest := s.newest.Load(); newest > known {
-		revision, err := caughtUp(ctx, newest)
-		if err != nil {
-			return known, err
-		}
-		known = revision
+	announced := f.s.newest.Load()
+	if !f.certain {
+		announced = 0
 	}
-	for {
-		newest, err := s.beat(ctx, known, nodeLease)
-		if err != nil || newest == known {
-			return known, err
+	behind := !f.certain || announced > f.known
+	for pause := firstBehindPause; ; {
+		if behind {
+			revision, err := f.caughtUp(ctx, announced)
+			if err != nil {
+				return err
+			}
+			f.known = revision
 		}
-		revision, err := caughtUp(ctx, newest)
-		if err != nil || revision == known {
-			return known, err
+		committed, err := f.s.beat(ctx, f.known, nodeLease)
+		if err != nil {
+			return err
 		}
-		known = revision
+		switch {
+		case committed == f.known:
+			f.certain = true
+			return nil
+		case committed < f.known: // a failover has lost some
+			announced = 0
+		default:
+			announced = committed
+		}
+		if behind { // its own commit is in the way
+			if err := sleep(ctx, pause); err != nil {
+				return err
+			}
+			pause = min(2*pause, lastBehindPause)
+		}
+		behind = true
 	}
 }
 

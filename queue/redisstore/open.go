@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io/fs"
 	"strings"
 	"sync"
@@ -47,6 +48,14 @@ func Open(ctx context.Context, o Options, clock func() time.Time) (*Store, error
 	c, err := dial(ctx, o, library())
 	if err != nil {
 		return nil, err
+	}
+	found := c.describe()
+	c.log(LogInfo, fmt.Sprintf("%s: %s; durability %s: %s", o, found.servers, found.durability, found.how))
+	for _, text := range found.notes {
+		c.log(LogInfo, text)
+	}
+	for _, text := range found.warnings {
+		c.log(LogWarn, text)
 	}
 	s := &Store{c: c, clock: clock, node: uuid.NewString(), news: make(chan struct{}, 1)}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))

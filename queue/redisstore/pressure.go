@@ -51,19 +51,24 @@ func (c *client) full(shard int) bool {
 	return at != nil && at.full
 }
 
-// usage is the memory of one master, for metrics.
-type usage struct {
-	addr      string
-	used, max int64
-	full      bool
+// Memory is what a master said of its memory in the last second.
+type Memory struct {
+	Address string
+	// Used counts against Max, in bytes. Max is zero for no limit.
+	Used, Max int64
+	// Full says that appends are refused, with queue.ErrStoreFull: from 85 % of Max on, until below 80 %.
+	Full bool
 }
 
+// Memory returns the memory of every master that could be asked.
+func (s *Store) Memory() []Memory { return s.c.usages() }
+
 // usages returns the memory of every master that could be asked.
-func (c *client) usages() []usage {
-	var all []usage
+func (c *client) usages() []Memory {
+	var all []Memory
 	for _, m := range c.current(c.background) {
 		if at := m.memory.Load(); at != nil {
-			all = append(all, usage{m.addr, at.used, at.max, at.full})
+			all = append(all, Memory{m.addr, at.used, at.max, at.full})
 		}
 	}
 	return all

@@ -9,11 +9,9 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
@@ -27,7 +25,6 @@ import (
 	"github.com/signalbox-mq/signalbox/httpapi/problem"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
-	"github.com/signalbox-mq/signalbox/queue/pebblestore"
 	"github.com/signalbox-mq/signalbox/rules"
 	"github.com/signalbox-mq/signalbox/story"
 	"github.com/signalbox-mq/signalbox/topic"
@@ -41,7 +38,7 @@ type Options struct {
 	Listen string
 	// Data is the directory of the embedded store.
 	Data string
-	// Store is "pebble" (the default) or "memory".
+	// Store is "pebble" (the default), "memory", or the address of a shared store; see redisstore.Options.
 	Store string
 	// PublicURL is how clients reach the router, if not by the address it listens on.
 	PublicURL string
@@ -82,7 +79,9 @@ type router struct {
 	// aws has the waits of the AWS protocols, as the router started with them.
 	aws config.AWS
 
-	store       *pebblestore.Store
+	store       store
+	clock       *queue.Clock
+	space       func() space
 	definitions *catalog.Catalog
 	broker      *queue.Broker
 	rules       *rules.Engine
@@ -116,7 +115,7 @@ func Run(ctx context.Context, opts Options, ready func(address string)) (err err
 		}
 	}()
 	r := &router{opts: opts, log: opts.Log, addr: listener.Addr(), fault: make(chan error, 1)}
-	if err := r.openStore(); err != nil {
+	if err := r.openStore(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.closeStore()) }()
@@ -125,53 +124,6 @@ func Run(ctx context.Context, opts Options, ready func(address string)) (err err
 	}
 	closeListener = false // Serve closes it
 	return r.run(ctx, listener, ready)
-}
-
-func (r *router) openStore() error {
-	opts := pebblestore.Options{
-		Fatal: func(err error) {
-			select {
-			case r.fault <- err:
-			default:
-			}
-		},
-		Corrupt: func(err error) { r.log.Error().Err(err).Str("component", "store").Msg("damaged file") },
-		Log: func(level pebblestore.LogLevel, msg string) {
-			e := r.log.Trace()
-			if level == pebblestore.LogError {
-				e = r.log.Error()
-			}
-			e.Str("component", "store").Msg(msg)
-		},
-	}
-	if r.opts.MinFree != nil {
-		if opts.MinFreeBytes = *r.opts.MinFree; opts.MinFreeBytes == 0 {
-			opts.MinFreeBytes = -1
-		}
-	}
-	dir := r.opts.Data
-	switch {
-	case r.opts.Store == "" || r.opts.Store == "pebble":
-	case r.opts.Store == "memory":
-		dir, opts.FS = "memory", vfs.NewMem()
-	case strings.HasPrefix(r.opts.Store, "redis"):
-		return errors.New("--store: redis is not supported by this release; use pebble or memory")
-	default:
-		return fmt.Errorf("--store: %q is not a store; use pebble or memory", r.opts.Store)
-	}
-	store, err := pebblestore.Open(dir, opts)
-	if err != nil {
-		return fmt.Errorf("opening the store in %s: %w", dir, err)
-	}
-	r.store = store
-	return nil
-}
-
-func (r *router) closeStore() error {
-	if err := r.store.Close(); err != nil && !errors.Is(err, queue.ErrStoreClosed) {
-		return fmt.Errorf("closing the store: %w", err)
-	}
-	return nil
 }
 
 // build makes the parts in the order in which they need each other. It starts nothing.
@@ -210,14 +162,13 @@ func (r *router) build(ctx context.Context) error {
 	}
 	attemptsLog := queue.IDFor(attempts.ID, queue.Own)
 
-	clock, err := r.startClock(ctx)
-	if err != nil {
-		return err
-	}
 	r.metrics = httpapi.NewMetrics()
-	r.broker = queue.NewBroker(r.store, r.definitions, clock)
+	r.broker = queue.NewBroker(r.store, r.definitions, r.clock)
 	r.metrics.WatchQueues(r.broker)
-	r.metrics.WatchStore(r.space)
+	r.metrics.WatchStore(func() (full bool, free uint64, known bool) {
+		s := r.space()
+		return s.full, s.free, s.known
+	})
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.redrives = queue.NewRedrives(r.broker, r.definitions)
@@ -360,24 +311,6 @@ func (r *router) insist(ctx context.Context, what string, op func() error) error
 			return errors.Join(err, ctx.Err())
 		}
 	}
-}
-
-// startClock returns a clock that does not begin before what the store has seen.
-func (r *router) startClock(ctx context.Context) (*queue.Clock, error) {
-	wall := time.Now()
-	// Beyond half of RetireAhead is what a crash left of a queue that was being retired, not a clock that was ahead.
-	var latest time.Time
-	err := r.insist(ctx, "reading the store's time", func() (err error) {
-		latest, err = r.store.Latest(ctx, wall.Add(queue.RetireAhead/2))
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if ahead := latest.Sub(wall); ahead > time.Minute {
-		r.log.Warn().Dur("ahead_ms", ahead).Msg("the wall clock is behind what the store has seen; time goes on slower until it is there again")
-	}
-	return queue.NewClock(latest), nil
 }
 
 // hookErrors answers what ingest refuses by its own table, and what the router refuses by the API's.
