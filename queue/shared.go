@@ -21,3 +21,14 @@ type Shared interface {
 	// may be forgotten in a fault of the store.
 	Permit(ctx context.Context, now time.Time, queue ID, rate float64, burst, n int) (granted int, next time.Time, err error)
 }
+
+// Spreader is the ability of a [Store] on several machines to spread one queue over them.
+type Spreader interface {
+	// Spread spreads a queue over n partitions, at least 1, or does nothing if there are as many already. What is appended from then
+	// on, by any node a moment later, goes to all of them. A queue with more than one keeps order within message groups of a FIFO
+	// queue only, its tenants take turns within partitions, and an in-flight limit is kept by each partition with its share.
+	// It fails with an [*InvalidError] for more partitions than the store has, for a log, and for a FIFO queue that ever had a
+	// message. A message with a DedupID is compared with those of its partition, so for a FIFO queue the group must be part of
+	// Entry.Dedup.
+	Spread(ctx context.Context, queue ID, kind Kind, n int) error
+}

@@ -16,35 +16,36 @@ func (s *Store) Append(ctx context.Context, req queue.AppendRequest) (queue.Appe
 		return queue.AppendResult{}, err
 	}
 	defer s.end()
-	home := shardOf(req.Entries[0].Queue, 0)
+	entries := s.place(req.Entries, req.Token)
+	home := entries[0].shard()
 	scattered := s.c.scattered() && req.Token != ""
 	if s.c.scattered() {
-		for i := range req.Entries {
-			scattered = scattered || shardOf(req.Entries[i].Queue, 0) != home
+		for i := range entries {
+			scattered = scattered || entries[i].shard() != home
 		}
 	}
 	if scattered {
-		return s.appendScattered(ctx, req)
+		return s.appendScattered(ctx, req, entries)
 	}
-	return s.appendTo(ctx, home, req)
+	return s.appendTo(ctx, home, req, entries)
 }
 
-// appendTo appends with one call.
-func (s *Store) appendTo(ctx context.Context, shard int, req queue.AppendRequest) (queue.AppendResult, error) {
+// appendTo appends with one call. The request's entries are those given.
+func (s *Store) appendTo(ctx context.Context, shard int, req queue.AppendRequest, entries []placed) (queue.AppendResult, error) {
 	if s.c.full(shard) {
 		return queue.AppendResult{}, queue.ErrStoreFull
 	}
-	args := make([]any, 0, 4+entrySize*len(req.Entries))
+	args := make([]any, 0, 4+entrySize*len(entries))
 	args = append(args, s.time(req.Now), s.tokenKey(shard, req.Token), millis(req.TokenWindow), req.Digest)
-	for i := range req.Entries {
-		args = s.appendEntry(args, &req.Entries[i])
+	for i := range entries {
+		args = s.appendEntry(args, &entries[i])
 	}
 	reply, err := s.call(ctx, shard, "append", durable, args...)
 	if err != nil {
 		return queue.AppendResult{}, err
 	}
 	a := answerOf(reply)
-	res := queue.AppendResult{Repeated: a.number() == 1}
+	res := queue.AppendResult{Repeated: a.number() == 1, Results: make([]queue.Appended, 0, len(entries))}
 	for a.more() {
 		var r queue.Appended
 		if n := copy(r.ID[:], a.text()); n != len(r.ID) && a.err == nil {
@@ -75,7 +76,7 @@ func (s *Store) tokenKey(shard int, token string) string {
 // entrySize is how many arguments an entry takes; see 30_append.lua.
 const entrySize = 12
 
-func (s *Store) appendEntry(args []any, e *queue.Entry) []any {
+func (s *Store) appendEntry(args []any, e *placed) []any {
 	m := &e.Message
 	var sent any = ""
 	if !m.Sent.IsZero() {
@@ -85,6 +86,6 @@ func (s *Store) appendEntry(args []any, e *queue.Entry) []any {
 	if e.Kind != queue.Log {
 		group = digest(m.Group)
 	}
-	return append(args, s.base(e.Queue, 0), int(e.Kind), millis(e.Delay), digest(e.Dedup), millis(e.DedupWindow), group, digest(e.Key),
+	return append(args, s.base(e.Queue, e.partition), int(e.Kind), millis(e.Delay), digest(e.Dedup), millis(e.DedupWindow), group, digest(e.Key),
 		sent, m.Size(), len(m.Body), "", putBlob(e.Queue, m))
 }

@@ -52,10 +52,7 @@ func (s *Store) announced(revision string) {
 			break
 		}
 	}
-	select {
-	case s.news <- struct{}{}:
-	default:
-	}
+	s.hint(s.news)
 }
 
 // Follow implements [catalog.Follower]. A node tells every second that it is there, and is waited for until it has not done so for

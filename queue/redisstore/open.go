@@ -60,16 +60,43 @@ func Open(ctx context.Context, o Options, clock func() time.Time) (*Store, error
 	s := &Store{c: c, clock: clock, node: uuid.NewString(), news: make(chan struct{}, 1)}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	c.listen(s.heard, s.watchers.lost)
+	if err := s.loadPartitions(ctx); err != nil {
+		stop()
+		c.close()
+		return nil, err
+	}
+	s.spread = make(chan struct{}, 1)
+	s.background.Go(func() { s.followPartitions(background) })
+	c.listen(s.heard, s.lost)
 	if c.scattered() {
 		s.background.Go(func() { s.finishOthers(background) })
 	}
 	return s, nil
 }
 
-// heard takes a message from the channel of a shard: the IDs of queues that are worth a look, or "@" and a revision of the
-// definitions.
+// lost is told that messages from the channel of a shard may have been missed.
+func (s *Store) lost(shard int) {
+	s.watchers.lost(&s.parts, shard)
+	if shard == catalogShard {
+		s.hint(s.spread)
+		s.hint(s.news)
+	}
+}
+
+func (s *Store) hint(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// heard takes a message from the channel of a shard: the IDs of queues that are worth a look, "@" and a revision of the
+// definitions, or "#" if a queue has more partitions.
 func (s *Store) heard(_ int, payload string) {
+	if payload == "#" {
+		s.hint(s.spread)
+		return
+	}
 	if revision, ok := strings.CutPrefix(payload, "@"); ok {
 		s.announced(revision)
 		return

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
@@ -17,15 +18,23 @@ func (s *Store) Get(ctx context.Context, now time.Time, id queue.ID, key string)
 	if key == "" {
 		return nil, nil
 	}
-	reply, err := s.call(ctx, shardOf(id, 0), "get", read, s.time(now), s.base(id, 0), digest(key))
-	if err != nil {
-		return nil, err
+	var all []queue.Peeked
+	for p := range s.parts.count(id) {
+		reply, err := s.call(ctx, shardOf(id, p), "get", read, s.time(now), s.base(id, p), digest(key))
+		if err != nil {
+			return nil, err
+		}
+		a := answerOf(reply)
+		some, err := readPeeked(a, momentOf(now, a.number()), id, p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
 	}
-	a := answerOf(reply)
-	return readPeeked(a, momentOf(now, a.number()), id)
+	return all, nil
 }
 
-func readPeeked(a *answer, local moment, id queue.ID) (all []queue.Peeked, err error) {
+func readPeeked(a *answer, local moment, id queue.ID, partition int) (all []queue.Peeked, err error) {
 	for a.more() {
 		var p queue.Peeked
 		m := &p.Message
@@ -41,7 +50,7 @@ func readPeeked(a *answer, local moment, id queue.ID) (all []queue.Peeked, err e
 		if err := parseBlob(id, m.Sequence, a.text(), m); err != nil && a.err == nil {
 			return nil, err
 		}
-		p.Position = queue.Position{Sequence: m.Sequence}
+		p.Position = queue.Position{At: uint64(partition), Sequence: m.Sequence}
 		all = append(all, p)
 	}
 	if a.err != nil {
@@ -62,50 +71,60 @@ func (s *Store) Scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResu
 	if req.Limit < 1 {
 		return queue.ScanResult{}, &queue.InvalidError{Field: "limit", Reason: "must be at least 1"}
 	}
+	if req.Kind == queue.Log {
+		req.From.At, req.Until.At = 0, 0
+	}
+	return s.scan(ctx, req)
+}
+
+// scan reads one partition after the other: Position.At is which.
+func (s *Store) scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResult, error) {
 	res := queue.ScanResult{Next: req.From}
-	if req.Until != (queue.Position{}) && req.Until.Sequence <= req.From.Sequence {
-		return res, nil
-	}
-	until := ""
-	if req.Until != (queue.Position{}) {
-		until = hex16(req.Until.Sequence)
-	}
-	bytes := 0
-	for len(res.Messages) < req.Limit {
-		most := 0
-		if req.MaxBytes > 0 {
-			if most = req.MaxBytes - bytes; most <= 0 && len(res.Messages) > 0 {
-				// Whether there is more is asked with the smallest question.
-				most = 1
-			}
+	bytes, last := 0, s.parts.count(req.Queue)-1
+	for {
+		p := int(res.Next.At)
+		until, ends := "", req.Until != (queue.Position{})
+		if p > last || ends && (req.Until.At < res.Next.At || req.Until.At == res.Next.At && req.Until.Sequence <= res.Next.Sequence) {
+			return res, nil
 		}
-		reply, err := s.call(ctx, shardOf(req.Queue, 0), "scan", read, s.time(req.Now), s.base(req.Queue, 0), hex16(res.Next.Sequence), until,
-			min(req.Limit-len(res.Messages), scanLimit), most)
+		if ends && req.Until.At == res.Next.At {
+			until = hex16(req.Until.Sequence)
+		}
+		limit, most := req.Limit-len(res.Messages), 0
+		if limit == 0 || req.MaxBytes > 0 && bytes >= req.MaxBytes && len(res.Messages) > 0 {
+			limit, most = 1, 1 // whether there is more is asked with the smallest question
+		} else if req.MaxBytes > 0 {
+			most = max(req.MaxBytes-bytes, 1)
+		}
+		reply, err := s.call(ctx, shardOf(req.Queue, p), "scan", read, s.time(req.Now), s.base(req.Queue, p), hex16(res.Next.Sequence), until,
+			min(limit, scanLimit), most)
 		if err != nil {
 			return queue.ScanResult{}, err
 		}
 		a := answerOf(reply)
 		local := momentOf(req.Now, a.number())
-		res.More = a.number() == 1
-		page, err := readPeeked(a, local, req.Queue)
+		more := a.number() == 1
+		page, err := readPeeked(a, local, req.Queue, p)
 		if err != nil {
 			return queue.ScanResult{}, err
 		}
-		for _, p := range page {
-			size := len(p.Message.Body)
-			if len(res.Messages) > 0 && req.MaxBytes > 0 && bytes+size > req.MaxBytes {
+		for _, m := range page {
+			size := len(m.Message.Body)
+			if len(res.Messages) == req.Limit || len(res.Messages) > 0 && req.MaxBytes > 0 && bytes+size > req.MaxBytes {
 				res.More = true
 				return res, nil
 			}
 			bytes += size
-			res.Messages = append(res.Messages, p)
-			res.Next = queue.Position{Sequence: p.Message.Sequence + 1}
+			res.Messages = append(res.Messages, m)
+			res.Next.Sequence = m.Message.Sequence + 1
 		}
-		if !res.More {
-			break
+		if !more {
+			if p == last {
+				return res, nil
+			}
+			res.Next = queue.Position{At: uint64(p) + 1}
 		}
 	}
-	return res, nil
 }
 
 // Stats implements [queue.Store].
@@ -115,31 +134,47 @@ func (s *Store) Stats(ctx context.Context, now time.Time, ids []queue.ID) ([]que
 	}
 	defer s.end()
 	all := make([]queue.Stats, len(ids))
-	err := s.byShard(ids, func(shard int, indexes []int) error {
-		args := make([]any, 1, 1+len(indexes))
+	var mu sync.Mutex
+	err := s.byPart(ids, func(shard int, parts []part) error {
+		args := make([]any, 1, 1+len(parts))
 		args[0] = s.time(now)
-		for _, i := range indexes {
-			args = append(args, s.base(ids[i], 0))
+		for _, p := range parts {
+			args = append(args, s.base(ids[p.index], p.partition))
 		}
 		reply, err := s.call(ctx, shard, "stats", read, args...)
 		if err != nil {
 			return err
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		a := answerOf(reply)
 		a.number()
-		for _, i := range indexes {
-			st := &all[i]
-			st.Ready, st.Delayed, st.InFlight, st.Bytes = a.number(), a.number(), a.number(), a.number()
-			st.OldestSent = timeOf(a.number())
-			first, last := a.text(), a.text()
-			st.Appended, st.Acked, st.Moved, st.Expired = a.number(), a.number(), a.number(), a.number()
-			if last != "0" && a.err == nil {
-				logEnds(st, first, last, a)
-			}
+		for _, p := range parts {
+			addStats(&all[p.index], a)
 		}
 		return a.err
 	})
 	return all, err
+}
+
+// addStats adds what one partition has.
+func addStats(st *queue.Stats, a *answer) {
+	add := func(to *int64) { *to += a.number() }
+	add(&st.Ready)
+	add(&st.Delayed)
+	add(&st.InFlight)
+	add(&st.Bytes)
+	if oldest := timeOf(a.number()); !oldest.IsZero() && (st.OldestSent.IsZero() || oldest.Before(st.OldestSent)) {
+		st.OldestSent = oldest
+	}
+	first, last := a.text(), a.text()
+	add(&st.Appended)
+	add(&st.Acked)
+	add(&st.Moved)
+	add(&st.Expired)
+	if last != "0" && a.err == nil {
+		logEnds(st, first, last, a)
+	}
 }
 
 // logEnds sets where a log begins and ends, from the sequences of its first entry, if it has any, and of its last.
@@ -159,25 +194,4 @@ func logEnds(st *queue.Stats, first, last string, a *answer) {
 		}
 		st.First = queue.Position{Sequence: begin}
 	}
-}
-
-// byShard calls f for each shard that queues lie on, or once where all shards are in one place.
-func (s *Store) byShard(ids []queue.ID, f func(shard int, indexes []int) error) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	groups := map[int][]int{}
-	for i, id := range ids {
-		shard := 0
-		if s.c.scattered() {
-			shard = shardOf(id, 0)
-		}
-		groups[shard] = append(groups[shard], i)
-	}
-	for shard, indexes := range groups {
-		if err := f(shard, indexes); err != nil {
-			return err
-		}
-	}
-	return nil
 }

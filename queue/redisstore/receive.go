@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
 )
@@ -21,19 +22,46 @@ func (s *Store) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.Re
 		return queue.ReceiveResult{}, err
 	}
 	defer s.end()
-	return s.receiveFrom(ctx, 0, req)
+	req.MaxBytes = max(req.MaxBytes, 0)
+	if n := s.parts.count(req.Queue); n > 1 {
+		return s.receivePartitions(ctx, req, n)
+	}
+	res, dry, err := s.receiveFrom(ctx, 0, req)
+	if dry.is {
+		s.watchers.dry(req.Queue, dry.next)
+	}
+	return res, err
 }
 
-func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.ReceiveRequest) (queue.ReceiveResult, error) {
+// dryness says that a receive has left nothing that is receivable, and when there will be something: zero for never.
+type dryness struct {
+	is   bool
+	next time.Time
+}
+
+// allDry is that of no partitions.
+var allDry = dryness{is: true}
+
+// and is that of two partitions together.
+func (d dryness) and(o dryness) dryness {
+	if d.next.IsZero() || !o.next.IsZero() && o.next.Before(d.next) {
+		d.next = o.next
+	}
+	d.is = d.is && o.is
+	return d
+}
+
+// receiveFrom receives from one partition. A negative MaxBytes is one that the first message must keep too.
+func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.ReceiveRequest) (queue.ReceiveResult, dryness, error) {
 	flags := callFlags(0)
 	if req.Kind == queue.FIFO {
 		flags = durable // or a crash would break the order within a group
 	}
 	reply, err := s.call(ctx, shardOf(req.Queue, partition), "receive", flags, s.time(req.Now), s.base(req.Queue, partition), req.Max,
-		max(req.MaxBytes, 0), millis(req.Visibility), max(req.MaxReceives, 0), max(req.MaxInFlight, 0), millis(req.Delay),
+		req.MaxBytes, millis(req.Visibility), max(req.MaxReceives, 0), max(req.MaxInFlight, 0), millis(req.Delay),
 		millis(req.Retention), digest(req.Attempt), millis(req.AttemptWindow))
 	if err != nil {
-		return queue.ReceiveResult{}, err
+		return queue.ReceiveResult{}, dryness{}, err
 	}
 	a := answerOf(reply)
 	local := momentOf(req.Now, a.number())
@@ -64,13 +92,10 @@ func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.Receiv
 		}
 	}
 	if a.err != nil {
-		return queue.ReceiveResult{}, fmt.Errorf("receiving: %w", a.err)
+		return queue.ReceiveResult{}, dryness{}, fmt.Errorf("receiving: %w", a.err)
 	}
 	if firstErr != nil {
-		return queue.ReceiveResult{}, firstErr
+		return queue.ReceiveResult{}, dryness{}, firstErr
 	}
-	if dry {
-		s.watchers.dry(req.Queue, local.at(next))
-	}
-	return res, nil
+	return res, dryness{dry, local.at(next)}, nil
 }

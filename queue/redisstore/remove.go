@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
@@ -13,42 +15,55 @@ func (s *Store) Purge(ctx context.Context, now time.Time, id queue.ID) (int64, e
 		return 0, err
 	}
 	defer s.end()
-	reply, err := s.call(ctx, shardOf(id, 0), "purge", durable, s.time(now), s.base(id, 0))
-	if err != nil {
-		return 0, err
+	n := int64(0)
+	for p := range s.parts.count(id) {
+		reply, err := s.call(ctx, shardOf(id, p), "purge", durable, s.time(now), s.base(id, p))
+		if err != nil {
+			return 0, err
+		}
+		a := &answer{values: []any{reply}}
+		if n += a.number(); a.err != nil {
+			return 0, a.err
+		}
 	}
-	a := &answer{values: []any{reply}}
-	return a.number(), a.err
+	return n, nil
 }
 
-// Drop implements [queue.Store]. On a cluster, queues in several slots are dropped one slot after the other.
+// Drop implements [queue.Store]. What lies in several slots of a cluster is dropped one slot after the other.
 func (s *Store) Drop(ctx context.Context, _ time.Time, ids []queue.ID) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
 	defer s.end()
-	return s.byShard(ids, func(shard int, indexes []int) error {
-		args := make([]any, 0, len(indexes))
-		for _, i := range indexes {
-			args = append(args, s.base(ids[i], 0))
+	return s.byPart(ids, func(shard int, parts []part) error {
+		args := make([]any, 0, len(parts))
+		for _, p := range parts {
+			args = append(args, s.base(ids[p.index], p.partition))
 		}
 		_, err := s.call(ctx, shard, "drop", durable|idempotent, args...)
 		return err
 	})
 }
 
-// DropEmpty implements [queue.Store].
+// DropEmpty implements [queue.Store]. Of a queue with several partitions those that are empty may be dropped while another one is
+// not: then it returns false, and appends fail in the meantime, or go to the other one.
 func (s *Store) DropEmpty(ctx context.Context, _ time.Time, id queue.ID) (bool, error) {
 	if err := s.begin(ctx); err != nil {
 		return false, err
 	}
 	defer s.end()
-	reply, err := s.call(ctx, shardOf(id, 0), "drop_empty", durable|idempotent, s.base(id, 0))
-	if err != nil {
-		return false, err
+	all := true
+	for p := range s.parts.count(id) {
+		reply, err := s.call(ctx, shardOf(id, p), "drop_empty", durable|idempotent, s.base(id, p))
+		if err != nil {
+			return false, err
+		}
+		a := &answer{values: []any{reply}}
+		if all = a.number() == 1 && all; a.err != nil {
+			return false, a.err
+		}
 	}
-	a := &answer{values: []any{reply}}
-	return a.number() == 1, a.err
+	return all, nil
 }
 
 // expireLimit is how many messages of a queue one call removes at most.
@@ -65,25 +80,28 @@ func (s *Store) Expire(ctx context.Context, now time.Time, expiries []queue.Expi
 		ids[i] = expiries[i].Queue
 	}
 	all := make([]queue.Expired, len(expiries))
-	err := s.byShard(ids, func(shard int, indexes []int) error {
+	var mu sync.Mutex
+	err := s.byPart(ids, func(shard int, parts []part) error {
 		// A call must not take long, as Redis does nothing else meanwhile.
-		for len(indexes) > 0 {
-			some := indexes[:min(len(indexes), 32)]
-			indexes = indexes[len(some):]
+		for some := range slices.Chunk(parts, 32) {
 			args := make([]any, 2, 2+3*len(some))
 			args[0], args[1] = s.time(now), expireLimit
-			for _, i := range some {
-				e := &expiries[i]
-				args = append(args, s.base(e.Queue, 0), millis(e.Retention), max(e.MaxBytes, 0))
+			for _, p := range some {
+				e := &expiries[p.index]
+				args = append(args, s.base(e.Queue, p.partition), millis(e.Retention), max(e.MaxBytes, 0))
 			}
 			reply, err := s.call(ctx, shard, "expire", 0, args...)
 			if err != nil {
 				return err
 			}
 			a := answerOf(reply)
-			for _, i := range some {
-				all[i].Messages, all[i].Bytes, all[i].More = a.number(), a.number(), a.number() == 1
+			mu.Lock()
+			for _, p := range some {
+				x := &all[p.index]
+				x.Messages, x.Bytes = x.Messages+a.number(), x.Bytes+a.number()
+				x.More = a.number() == 1 || x.More
 			}
+			mu.Unlock()
 			if a.err != nil {
 				return a.err
 			}

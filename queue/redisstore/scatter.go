@@ -50,10 +50,10 @@ func parallel[V any](groups map[int]V, f func(shard int, group V) error) error {
 	return first
 }
 
-func (s *Store) appendScattered(ctx context.Context, req queue.AppendRequest) (queue.AppendResult, error) {
+func (s *Store) appendScattered(ctx context.Context, req queue.AppendRequest, entries []placed) (queue.AppendResult, error) {
 	groups := map[int][]int{}
-	for i := range req.Entries {
-		shard := shardOf(req.Entries[i].Queue, 0)
+	for i := range entries {
+		shard := entries[i].shard()
 		groups[shard] = append(groups[shard], i)
 	}
 	home := nameShard(req.Token)
@@ -68,31 +68,31 @@ func (s *Store) appendScattered(ctx context.Context, req queue.AppendRequest) (q
 		}
 	}
 	if len(groups) > 1 || req.Token != "" {
-		if err := s.checkAlive(ctx, req.Entries, groups); err != nil {
+		if err := s.checkAlive(ctx, entries, groups); err != nil {
 			return queue.AppendResult{}, err
 		}
 	}
+	res := queue.AppendResult{Results: make([]queue.Appended, len(entries))}
 	if req.Token != "" {
-		if _, err := s.call(ctx, home, "once", durable|idempotent, s.time(req.Now), key, millis(req.TokenWindow), req.Digest, ""); err != nil {
+		begun, err := s.call(ctx, home, "once", durable|idempotent, s.time(req.Now), key, millis(req.TokenWindow), req.Digest, "")
+		if err != nil {
 			return queue.AppendResult{}, err
 		}
+		// Another call is doing the same, or has broken off. What it has done is not done again.
+		res.Repeated = begun != ""
 	}
-	// A call that finds all of it done by another that is about to write down the results repeats it.
-	res := queue.AppendResult{Repeated: req.Token != "", Results: make([]queue.Appended, len(req.Entries))}
 	var mu sync.Mutex
 	err := parallel(groups, func(shard int, indexes []int) error {
-		part := req
-		part.Entries = make([]queue.Entry, len(indexes))
+		part := make([]placed, len(indexes))
 		for k, i := range indexes {
-			part.Entries[k] = req.Entries[i]
+			part[k] = entries[i]
 		}
-		got, err := s.appendTo(ctx, shard, part)
+		got, err := s.appendTo(ctx, shard, req, part)
 		if err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		res.Repeated = res.Repeated && got.Repeated
 		for k, i := range indexes {
 			if k < len(got.Results) { // fewer if the token was used by a call that was different
 				res.Results[i] = got.Results[k]
@@ -111,14 +111,14 @@ func (s *Store) appendScattered(ctx context.Context, req queue.AppendRequest) (q
 
 // checkAlive fails if one of the queues can not take anything, so that in most cases none gets something that another one
 // refuses.
-func (s *Store) checkAlive(ctx context.Context, entries []queue.Entry, groups map[int][]int) error {
+func (s *Store) checkAlive(ctx context.Context, entries []placed, groups map[int][]int) error {
 	return parallel(groups, func(shard int, indexes []int) error {
 		if s.c.full(shard) {
 			return queue.ErrStoreFull
 		}
 		args := make([]any, 0, 2*len(indexes))
 		for _, i := range indexes {
-			args = append(args, s.base(entries[i].Queue, 0), int(entries[i].Kind))
+			args = append(args, s.base(entries[i].Queue, entries[i].partition), int(entries[i].Kind))
 		}
 		_, err := s.call(ctx, shard, "alive", read, args...)
 		return err
@@ -181,7 +181,7 @@ func (s *Store) settleScattered(ctx context.Context, now time.Time, todo []*sett
 func (s *Store) settleRound(ctx context.Context, now time.Time, todo []*settling) error {
 	inside, outside := map[int][]*settling{}, map[int][]*settling{}
 	for _, w := range todo {
-		leaves := slices.ContainsFunc(w.entries, func(e queue.Entry) bool { return shardOf(e.Queue, 0) != w.shard })
+		leaves := slices.ContainsFunc(w.entries, func(e placed) bool { return e.shard() != w.shard })
 		if leaves {
 			outside[w.shard] = append(outside[w.shard], w)
 		} else {

@@ -36,7 +36,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, settlements []queue.S
 		}
 	}
 	for _, w := range todo {
-		w.enter()
+		s.enter(w)
 	}
 	var err error
 	if s.c.scattered() {
@@ -58,7 +58,7 @@ type settling struct {
 	// message is what a move takes along.
 	message queue.Message
 	// entries are the message in its new place and the record, as far as there are.
-	entries []queue.Entry
+	entries []placed
 }
 
 func receiptShard(r queue.Receipt) int { return shardOf(r.Queue, int(r.Locator)) }
@@ -77,13 +77,15 @@ func (w *settling) invalid() error {
 }
 
 // enter makes the entries.
-func (w *settling) enter() {
+func (s *Store) enter(w *settling) {
+	var entries []queue.Entry
 	if w.Action == queue.Move {
-		w.entries = append(w.entries, w.moved())
+		entries = append(entries, w.moved())
 	}
 	if w.Record != nil {
-		w.entries = append(w.entries, *w.Record)
+		entries = append(entries, *w.Record)
 	}
+	w.entries = s.place(entries, "")
 }
 
 // keeps says that a moved message stays the same one, with its receive count.

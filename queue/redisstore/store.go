@@ -25,10 +25,13 @@ type Store struct {
 	mu       sync.RWMutex // guards closed; held for reading by calls in progress
 	closed   bool
 	watchers watchers
+	parts    partitions
 
 	// newest is the last revision of the definitions that was announced, and news has room for one: there was an announcement.
 	newest atomic.Uint64
 	news   chan struct{}
+	// spread has room for one: a queue may have more partitions.
+	spread chan struct{}
 
 	stop       context.CancelFunc // ends what runs in the background
 	background sync.WaitGroup

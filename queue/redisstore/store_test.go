@@ -37,3 +37,31 @@ func TestStoreOnACluster(t *testing.T) {
 	nodes := startCluster(t, 3, false)
 	storetest.Run(t, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(nodes[0].addr), nil }, Small: raceEnabled})
 }
+
+// spread is a place where the standard queues of the suite have three partitions.
+type spread struct{ *place }
+
+func (p spread) Open() (queue.Store, error) {
+	s, err := p.place.Open()
+	if err != nil {
+		return nil, err
+	}
+	// The first two of each six, which are the incarnations of the suite's histories.
+	for id := queue.ID(1); id < 48; id += 6 {
+		for _, id := range []queue.ID{id, id + 1} {
+			if err := s.(*Store).Spread(context.Background(), id, queue.Standard, 3); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}
+
+func TestStoreWithPartitions(t *testing.T) {
+	t.Parallel()
+	nodes := startCluster(t, 3, false)
+	storetest.Run(t, storetest.Harness{
+		New:         func() (storetest.Data, error) { return spread{newPlace(nodes[0].addr)}, nil },
+		Partitioned: true, Small: raceEnabled,
+	})
+}

@@ -38,12 +38,14 @@ func (ws *watchers) dry(id queue.ID, next time.Time) {
 }
 
 // lost tells that messages about a shard may have been missed.
-func (ws *watchers) lost(shard int) {
+func (ws *watchers) lost(parts *partitions, shard int) {
 	ws.mu.Lock()
 	var ids []queue.ID
 	for id := range ws.queues {
-		if shardOf(id, 0) == shard {
-			ids = append(ids, id)
+		for p := range parts.count(id) {
+			if shardOf(id, p) == shard {
+				ids = append(ids, id)
+			}
 		}
 	}
 	ws.mu.Unlock()
@@ -216,18 +218,7 @@ func (w *watcher) Ready(ctx context.Context, now time.Time) (ready []queue.ID, n
 		}
 	}
 	w.mu.Unlock()
-	err = w.s.byShard(look, func(shard int, indexes []int) error {
-		for len(indexes) > 0 {
-			some := indexes[:min(len(indexes), readyBatch)]
-			indexes = indexes[len(some):]
-			found, err := w.look(ctx, now, shard, look, some)
-			if err != nil {
-				return err
-			}
-			ready = append(ready, found...)
-		}
-		return nil
-	})
+	found, err := w.s.look(ctx, now, look)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
@@ -237,6 +228,20 @@ func (w *watcher) Ready(ctx context.Context, now time.Time) (ready []queue.ID, n
 			}
 		}
 		return nil, time.Time{}, err
+	}
+	for i, id := range look {
+		_, told := w.active[id]
+		switch _, ok := w.set[id]; {
+		case !ok:
+		case found[i].is:
+			w.schedule(id, found[i].next)
+		default:
+			ready = append(ready, id)
+			w.due.remove(id)
+			if !told {
+				w.active[id] = stocked
+			}
+		}
 	}
 	ready = slices.DeleteFunc(ready, func(id queue.ID) bool {
 		_, ok := w.set[id]
@@ -249,38 +254,39 @@ func (w *watcher) Ready(ctx context.Context, now time.Time) (ready []queue.ID, n
 	return ready, w.next, nil
 }
 
-// look asks Redis about some queues of one shard.
-func (w *watcher) look(ctx context.Context, now time.Time, shard int, ids []queue.ID, some []int) (ready []queue.ID, err error) {
-	args := make([]any, 1, 1+len(some))
-	args[0] = w.s.time(now)
-	for _, i := range some {
-		args = append(args, w.s.base(ids[i], 0))
+// look asks Redis about queues, all partitions of each.
+func (s *Store) look(ctx context.Context, now time.Time, ids []queue.ID) ([]dryness, error) {
+	found := make([]dryness, len(ids))
+	for i := range found {
+		found[i] = allDry
 	}
-	reply, err := w.s.call(ctx, shard, "ready", idempotent, args...)
-	if err != nil {
-		return nil, err
-	}
-	a := answerOf(reply)
-	local := momentOf(now, a.number())
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, i := range some {
-		id := ids[i]
-		is, at := a.number() == 1, local.at(a.number())
-		if _, ok := w.set[id]; !ok {
-			continue
-		}
-		if is {
-			ready = append(ready, id)
-			w.due.remove(id)
-			if _, told := w.active[id]; !told {
-				w.active[id] = stocked
+	var mu sync.Mutex
+	err := s.byPart(ids, func(shard int, parts []part) error {
+		for some := range slices.Chunk(parts, readyBatch) {
+			args := make([]any, 1, 1+len(some))
+			args[0] = s.time(now)
+			for _, p := range some {
+				args = append(args, s.base(ids[p.index], p.partition))
 			}
-			continue
+			reply, err := s.call(ctx, shard, "ready", idempotent, args...)
+			if err != nil {
+				return err
+			}
+			a := answerOf(reply)
+			local := momentOf(now, a.number())
+			mu.Lock()
+			for _, p := range some {
+				is, at := a.number() == 1, local.at(a.number())
+				found[p.index] = found[p.index].and(dryness{!is, at})
+			}
+			mu.Unlock()
+			if a.err != nil {
+				return a.err
+			}
 		}
-		w.schedule(id, at)
-	}
-	return ready, a.err
+		return nil
+	})
+	return found, err
 }
 
 // Close implements [queue.Watcher].

@@ -17,6 +17,8 @@ type rule struct {
 	name string
 	// heavy rules have many or large messages.
 	heavy bool
+	// whole rules need a standard queue that is in one place.
+	whole bool
 	run   func(*env)
 }
 

@@ -14,6 +14,9 @@ type Harness struct {
 	// Unordered says that standard queues and free messages have no order over the whole queue (a queue spread over
 	// partitions). Everything within message groups and logs is checked all the same.
 	Unordered bool
+	// Partitioned says that standard queues are spread over partitions that keep an in-flight limit, and a deduplication window, each
+	// for itself, and give sequence numbers that are unique but do not increase over the whole queue. It implies Unordered.
+	Partitioned bool
 	// Wake is how long the suite waits for a wake-up that must come before it calls it lost. Default 2s. In histories a short
 	// limit makes a failure shrink further, since rapid shrinks for 30s.
 	Wake time.Duration
@@ -47,10 +50,14 @@ type Crasher interface {
 // With -short there are few histories; -rapid.checks sets how many otherwise, and -rapid.seed repeats a run.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
+	h.Unordered = h.Unordered || h.Partitioned
 	t.Run("rules", func(t *testing.T) {
 		for _, r := range rules() {
 			t.Run(r.name, func(t *testing.T) {
 				t.Parallel()
+				if r.whole && h.Partitioned {
+					t.Skip("left out: standard queues are partitioned")
+				}
 				if r.heavy && h.Small {
 					t.Skip("left out: the harness is small")
 				}

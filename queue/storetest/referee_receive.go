@@ -20,7 +20,7 @@ func (r *referee) receive(o op) error {
 	if o.Attempt > 0 {
 		req.Attempt, req.AttemptWindow = r.attemptName(id, o.Attempt), 6*time.Second
 	}
-	if req.Visibility == 0 {
+	if req.Visibility == 0 || r.h.Partitioned && req.Kind == queue.Standard {
 		// Reading: whether a lease of no length counts toward the limit is open.
 		req.MaxInFlight = 0
 	}

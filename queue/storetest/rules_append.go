@@ -61,7 +61,7 @@ func appendRules() []rule {
 			ms := e.now.Truncate(time.Millisecond)
 			e.same("times", []time.Time{m.Sent, m.FirstReceived, m.Deadline}, []time.Time{ms, ms, ms.Add(30 * time.Second)})
 		}},
-		{name: "append/sequences increase and lead with time", run: func(e *env) {
+		{name: "append/sequences increase and lead with time", whole: true, run: func(e *env) {
 			var last uint64
 			for i := range 50 {
 				for _, d := range e.append(entry(std, "", "x"), entry(std, "", "y")) {
@@ -306,7 +306,7 @@ func dedupRules() []rule {
 		return x
 	}
 	return []rule{
-		{name: "dedup/refused within the window with the first message's ID and sequence", run: func(e *env) {
+		{name: "dedup/refused within the window with the first message's ID and sequence", whole: true, run: func(e *env) {
 			for _, id := range []queue.ID{std, fifo, flog} {
 				first := e.append(dup(id, "g", "d", "one"))[0]
 				e.pass(5*time.Minute - time.Millisecond)

@@ -138,7 +138,7 @@ func readRules() []rule {
 				}
 			}
 		}},
-		{name: "scan/MaxBytes, the first excepted", run: func(e *env) {
+		{name: "scan/MaxBytes, the first excepted", whole: true, run: func(e *env) {
 			for _, id := range []queue.ID{std, flog} {
 				for _, n := range []int{10, 20, 30} {
 					e.send(id, "", strings.Repeat("x", n))

@@ -208,7 +208,7 @@ func limitRules() []rule {
 				}
 			}
 		}},
-		{name: "limit/MaxInFlight bounds what is in flight", run: func(e *env) {
+		{name: "limit/MaxInFlight bounds what is in flight", whole: true, run: func(e *env) {
 			for _, id := range []queue.ID{std, fifo} {
 				for i := range 6 {
 					e.send(id, string(rune('g'+i)), "m")
@@ -266,7 +266,7 @@ func limitRules() []rule {
 				e.Fatalf("locked group: %+v", res)
 			}
 		}},
-		{name: "limit/Exceeded counts as in flight", run: func(e *env) {
+		{name: "limit/Exceeded counts as in flight", whole: true, run: func(e *env) {
 			e.send(std, "", "a", "b", "c")
 			e.takeFor(std, 0)
 			req := e.request(std)

@@ -124,7 +124,7 @@ func settleRules() []rule {
 			e.settled(queue.Settlement{Receipt: m.Receipt, Action: queue.Release, State: []byte{}})
 			e.same("an empty state replaces", len(e.one(std).State), 0)
 		}},
-		{name: "settle/a released message is not in flight for the limit", run: func(e *env) {
+		{name: "settle/a released message is not in flight for the limit", whole: true, run: func(e *env) {
 			e.send(std, "", "a", "b")
 			req := e.request(std)
 			req.MaxInFlight = 1

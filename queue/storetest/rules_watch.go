@@ -276,7 +276,7 @@ func watchRules() []rule {
 				}
 			}
 		}},
-		{name: "watch/in-flight limits aside", run: func(e *env) {
+		{name: "watch/in-flight limits aside", whole: true, run: func(e *env) {
 			e.send(std, "", "a", "b")
 			req := e.request(std)
 			req.MaxInFlight = 1

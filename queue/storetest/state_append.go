@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"slices"
+
 	"github.com/signalbox-mq/signalbox/queue"
 )
 
@@ -43,7 +45,8 @@ func (s *state) place(q *queueState, m *message, delay, ms int64) {
 	q.lastSeq = m.stored.Sequence
 	q.placed++
 	m.number = q.placed
-	q.messages = append(q.messages, m)
+	i, _ := q.index(m.stored.Sequence) // the end, unless the queue has partitions
+	q.messages = slices.Insert(q.messages, i, m)
 	q.appended++
 	if g := m.stored.Group; q.grouped(m) {
 		if q.groups[g]++; q.groups[g] == 1 {

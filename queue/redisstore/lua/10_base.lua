@@ -109,10 +109,12 @@ local function save_state(st)
   end
 end
 
--- next_seq returns a number that no earlier one of the queue reaches, even or odd.
+-- next_seq returns a number that no earlier one of the queue reaches, even or odd. Partition n of a queue counts from n * 16384
+-- on in each millisecond, so that no two partitions give the same number.
 local function next_seq(st, plain)
   if st.clock > st.ms then
-    st.ms, st.counter = st.clock, plain and 0 or 1
+    st.first = st.first or tonumber(match(st.base, '%.(%x+):$') or 0, 16) * 16384
+    st.ms, st.counter = st.clock, plain and st.first or st.first + 1
   else
     st.counter = st.counter + 1
     if (st.counter % 2 == 0) ~= plain then

@@ -59,7 +59,7 @@ local function offer(st, r, seq, h, blob, raw)
     r.over = r.room < r.max
     return 'stop'
   end
-  if r.max_bytes > 0 and r.taken > 0 and r.bytes + h.length > r.max_bytes then
+  if r.max_bytes > 0 and (r.taken > 0 or r.strict) and r.bytes + h.length > r.max_bytes then
     r.cut = true
     return 'stop'
   end
@@ -403,7 +403,7 @@ local function attempt_repeat(st, r)
   return true
 end
 
--- receive: now, base, max, max bytes, visibility, max receives, max in flight, delay, retention, attempt, its window.
+-- receive: now, base, max, max bytes (less than zero: not even the first may exceed it), visibility, max receives, max in flight, delay, retention, attempt, its window.
 -- Returns now, the queue's time, expired, over the limit, dry (nothing is left), when there is something next, and nine for each
 -- message.
 local function receive(keys, argv)
@@ -416,6 +416,7 @@ local function receive(keys, argv)
     delay = st.kind == FIFO and tonumber(argv[8]) or 0, retention = tonumber(argv[9]), attempt = argv[10], window = tonumber(argv[11]),
     taken = 0, bytes = 0, expired = 0, info = {}, leases = {}, gleases = {}, unwait = {}, gunwait = {}, given = {}, out = {}, seen = {},
   }
+  if r.max_bytes < 0 then r.max_bytes, r.strict = -r.max_bytes, true end
   local limit = tonumber(argv[7])
   local before = st.idle
   local repeated = false

@@ -1,7 +1,8 @@
 -- What several nodes, and several slots, need besides.
 
 -- once: now, key, window, digest, results. The record of an append to several slots under one token: without results it is
--- written when the append begins, with them when it has ended. Returns the results of one that has ended, or "".
+-- written when the append begins, with them when it has ended. Returns the results of one that has ended, "P" if another has begun
+-- before, or "".
 local function once(keys, argv)
   local now, key, window, digest, results = time_of(argv[1]), argv[2], tonumber(argv[3]), argv[4], argv[5]
   local known = call('GET', key)
@@ -11,7 +12,7 @@ local function once(keys, argv)
       if first ~= digest then return redis.error_reply('SB TOKEN') end
       if list ~= '' or results == '' then
         call('PEXPIRE', key, till - now + 86400000)
-        return list
+        return list ~= '' and list or 'P'
       end
       call('SET', key, pack('>i8I4c0I4c0', till, #digest, digest, #results, results), 'PX', till - now + 86400000)
       return ''
@@ -355,3 +356,22 @@ end
 
 -- queues: shard. Returns those that hold something, as the hexadecimal text of their IDs, with ".n" for partition n.
 local function queues(keys, argv) return call('SMEMBERS', argv[1] .. ':queues') end
+
+-- known: base. Returns 1 if the queue ever held anything.
+local function known(keys, argv) return call('EXISTS', argv[1] .. 's') end
+
+-- attempted: base, attempt. Returns 1 if the queue remembers the attempt.
+local function attempted(keys, argv) return call('HEXISTS', argv[1] .. 'a', argv[2]) end
+
+-- spread: shard, queue, partitions. Hash parts: how many partitions queues have that have more than one.
+local function spread_queue(keys, argv)
+  local key = argv[1] .. ':parts'
+  if tonumber(call('HGET', key, argv[2]) or 1) < tonumber(argv[3]) then
+    call('HSET', key, argv[2], argv[3])
+    call('SPUBLISH', argv[1] .. ':wake', '#')
+  end
+  return 'OK'
+end
+
+-- partitions: shard. Returns queue and partitions of those that have more than one.
+local function partitions(keys, argv) return call('HGETALL', argv[1] .. ':parts') end
