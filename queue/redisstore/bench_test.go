@@ -112,3 +112,14 @@ func benchFloor(b *testing.B, s *server, value string) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
 }
+
+// BenchmarkMaster is what a call spends on finding its master.
+func BenchmarkMaster(b *testing.B) {
+	c := connect(b, Options{URL: urlOf(startCluster(b, 3, false))})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.master(b.Context(), 40); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -28,7 +28,7 @@ func isRefusal(err error) bool {
 // permanent turns an error reply that will be the same next time into a refusal.
 func permanent(err error) error {
 	reply, ok := errors.AsType[redis.Error](err)
-	if !ok {
+	if !ok || isRefusal(err) {
 		return err
 	}
 	for _, prefix := range []string{"NOAUTH", "WRONGPASS", "NOPERM", "ERR "} {
@@ -106,14 +106,14 @@ func detect(ctx context.Context, s settings) (mode, error) {
 
 // check looks at every master and decides how durable writes are.
 func (c *client) check(ctx context.Context) error {
-	if err := c.checkShards(ctx); err != nil {
-		return err
-	}
 	all, err := c.gather(ctx)
 	if err != nil {
-		return unavailable(err)
+		return unavailable(permanent(err))
 	}
 	if c.report, err = decide(all, c.durability); err != nil {
+		return err
+	}
+	if err := c.checkShards(ctx); err != nil {
 		return err
 	}
 	if c.scattered() {
@@ -133,14 +133,19 @@ func (c *client) check(ctx context.Context) error {
 	return nil
 }
 
+var errFailover = errors.New("is a replica now: a failover is under way")
+
 // gather returns the facts of all masters, in the order of their addresses.
 func (c *client) gather(ctx context.Context) ([]facts, error) {
 	var mu sync.Mutex
 	var all []facts
 	err := c.each(ctx, func(ctx context.Context, m *master) error {
-		f, err := gather(ctx, m.node, c.scattered())
+		f, err := gather(ctx, m, c.scattered())
 		if err != nil {
-			return permanent(err)
+			return err
+		}
+		if f.role != "" && f.role != "master" && c.mode != modeStandalone {
+			return errFailover
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -221,8 +226,8 @@ func (c *client) failingReplicas(ctx context.Context) ([]string, error) {
 }
 
 // gather asks one master for its facts.
-func gather(ctx context.Context, node *redis.Client, cluster bool) (facts, error) {
-	f := facts{addr: node.Options().Addr}
+func gather(ctx context.Context, m *master, cluster bool) (facts, error) {
+	f, node := facts{addr: m.addr}, m.node
 	before := time.Now()
 	now, err := node.Time(ctx).Result()
 	if err != nil {

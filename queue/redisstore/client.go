@@ -70,6 +70,10 @@ type master struct {
 	loads   atomic.Uint64
 
 	memory atomic.Pointer[memory] // nil before it was measured
+	// silent says that it did not answer to the last looks. Nothing is sent to it then, so that calls whose outcome would not
+	// be known wait for it, or for its successor.
+	silent atomic.Bool
+	missed int // looks without an answer; only look uses it
 }
 
 // dial connects to the servers of a URL, checks them and loads the library. It tries for Options.DialTimeout. An error that
@@ -83,6 +87,7 @@ func dial(ctx context.Context, o Options, library Library) (*client, error) {
 	if err := library.validate(); err != nil {
 		return nil, err
 	}
+	redis.SetLogger(silent{})
 	deadline := time.Now().Add(s.dialFor)
 	for pause := minRetryPause; ; pause = nextPause(pause) {
 		c, err := open(ctx, s, library)
@@ -100,6 +105,13 @@ func dial(ctx context.Context, o Options, library Library) (*client, error) {
 		}
 	}
 }
+
+// silent is the client library's log, which is one for the process: it would write to standard error, in its own form, what
+// calls return as errors anyway.
+type silent struct{}
+
+// Printf does nothing.
+func (silent) Printf(context.Context, string, ...any) {}
 
 // open is one attempt to dial.
 func open(ctx context.Context, s settings, library Library) (_ *client, err error) {
@@ -126,7 +138,7 @@ func open(ctx context.Context, s settings, library Library) (_ *client, err erro
 		return nil, err
 	}
 	if err := c.each(ctx, func(ctx context.Context, m *master) error { return c.load(ctx, m, m.loads.Load()) }); err != nil {
-		return nil, unavailable(err)
+		return nil, unavailable(permanent(err))
 	}
 	c.running.Go(c.watch)
 	return c, nil
@@ -136,7 +148,7 @@ func open(ctx context.Context, s settings, library Library) (_ *client, err erro
 func (s settings) nodeOptions(addr string) *redis.Options {
 	return &redis.Options{
 		Addr: addr, DB: s.db, ClientName: "signalbox", Username: s.user, Password: s.password, TLSConfig: s.tls,
-		Protocol: 2, MaxRetries: -1, DialTimeout: s.connect, DialerRetries: 1, ReadTimeout: replyTimeout,
+		Protocol: 2, MaxRetries: -1, DialTimeout: s.connect, DialerRetries: 1, ReadTimeout: s.connect,
 		ContextTimeoutEnabled: true, PipelinePoolSize: durableSenders + plainSenders,
 		DisableIdentity: true, MaintNotificationsConfig: noMaintenance(),
 	}
@@ -145,7 +157,7 @@ func (s settings) nodeOptions(addr string) *redis.Options {
 func (s settings) clusterOptions() *redis.ClusterOptions {
 	return &redis.ClusterOptions{
 		Addrs: s.addrs, ClientName: "signalbox", Username: s.user, Password: s.password, TLSConfig: s.tls,
-		Protocol: 2, MaxRetries: -1, DialTimeout: s.connect, DialerRetries: 1, ReadTimeout: replyTimeout,
+		Protocol: 2, MaxRetries: -1, DialTimeout: s.connect, DialerRetries: 1, ReadTimeout: s.connect,
 		ContextTimeoutEnabled: true, PipelinePoolSize: durableSenders + plainSenders,
 		DisableIdentity: true, MaintNotificationsConfig: noMaintenance(),
 	}
@@ -155,7 +167,7 @@ func (s settings) failoverOptions() *redis.FailoverOptions {
 	return &redis.FailoverOptions{
 		MasterName: s.master, SentinelAddrs: s.addrs, SentinelUsername: s.sentinelUser, SentinelPassword: s.sentinelPassword,
 		DB: s.db, ClientName: "signalbox", Username: s.user, Password: s.password, TLSConfig: s.tls,
-		Protocol: 2, MaxRetries: -1, DialTimeout: s.connect, DialerRetries: 1, ReadTimeout: replyTimeout,
+		Protocol: 2, MaxRetries: -1, DialTimeout: s.connect, DialerRetries: 1, ReadTimeout: s.connect,
 		ContextTimeoutEnabled: true, PipelinePoolSize: durableSenders + plainSenders, DisableIdentity: true,
 	}
 }
@@ -200,6 +212,8 @@ func (c *client) call(ctx context.Context, shard int, fn string, flags callFlags
 	return reply, err
 }
 
+var errSilent = errors.New("does not answer")
+
 // try makes a call once. again says that it may be made again; err is then already what to return otherwise.
 func (c *client) try(ctx context.Context, shard int, args []any, flags callFlags) (reply any, err error, again bool) {
 	m, err := c.master(ctx, shard)
@@ -208,6 +222,10 @@ func (c *client) try(ctx context.Context, shard int, args []any, flags callFlags
 			return nil, ctx.Err(), false
 		}
 		return nil, unavailable(err), !errors.Is(err, queue.ErrStoreClosed)
+	}
+	if m.silent.Load() {
+		c.reload(ctx)
+		return nil, unavailable(fmt.Errorf("%s: %w", m.addr, errSilent)), true
 	}
 	seen := m.loads.Load()
 	l := m.plain
@@ -297,8 +315,11 @@ func (c *client) masterOf(node *redis.Client) (*master, error) {
 
 func (c *client) newMaster(node *redis.Client) *master {
 	m := &master{node: node, addr: node.Options().Addr}
+	if c.mode == modeSentinel {
+		m.addr = "master " + c.settings.master
+	}
 	confirm := c.report.confirmation
-	m.plain = &line{node: node, senders: plainSenders, running: &c.running}
+	m.plain = &line{node: node.WithTimeout(replyTimeout), senders: plainSenders, running: &c.running}
 	m.durable = &line{
 		node: node.WithTimeout(replyTimeout + c.confirm), senders: durableSenders, running: &c.running,
 		confirm: confirm, confirmMS: c.confirm.Milliseconds(),

@@ -2,8 +2,11 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -13,7 +16,9 @@ const (
 	fullBelow = 0.80
 
 	watchEvery   = time.Second
+	watchSilent  = 200 * time.Millisecond
 	watchTimeout = time.Second
+	silentAfter  = 2 // looks without an answer
 
 	recheckEvery   = time.Minute
 	recheckTimeout = 10 * time.Second
@@ -74,35 +79,36 @@ func (c *client) usages() []Memory {
 	return all
 }
 
-// watch looks at every master's memory each second, and at everything else each minute.
+// watch looks at every master's memory each second, more often while one does not answer, and at everything else each minute.
 func (c *client) watch() {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
 	known := map[string]bool{}
 	for _, text := range c.report.warnings {
 		known[text] = true
 	}
 	for rechecked := time.Now(); ; {
-		c.look()
+		pause := watchEvery
+		if c.look() {
+			pause = watchSilent
+		}
 		if time.Since(rechecked) > recheckEvery {
 			ctx, cancel := context.WithTimeout(c.background, recheckTimeout)
 			known = c.recheck(ctx, known)
 			cancel()
 			rechecked = time.Now()
 		}
-		select {
-		case <-tick.C:
-		case <-c.background.Done():
+		if sleep(c.background, pause) != nil {
 			return
 		}
 	}
 }
 
-func (c *client) look() {
+// look asks every master for its memory, and so whether it is there. It tells whether one has not answered for a while.
+func (c *client) look() (silent bool) {
 	ctx, cancel := context.WithTimeout(c.background, watchTimeout)
 	defer cancel()
 	_ = c.each(ctx, func(ctx context.Context, m *master) error {
 		text, err := m.node.Info(ctx, "memory").Result()
+		c.heard(m, err)
 		if err != nil {
 			return err
 		}
@@ -118,12 +124,31 @@ func (c *client) look() {
 		}
 		return nil
 	})
-	c.forget()
+	current := c.current(c.background)
+	c.forget(current)
+	for _, m := range current {
+		silent = silent || m.silent.Load()
+	}
+	return silent
+}
+
+// heard notes whether a master answered a look.
+func (c *client) heard(m *master, err error) {
+	if _, replied := errors.AsType[redis.Error](err); err == nil || replied {
+		m.missed = 0
+		if m.silent.Swap(false) {
+			c.log(LogInfo, m.addr+": answers again")
+		}
+		return
+	}
+	c.reload(c.background)
+	if m.missed++; m.missed >= silentAfter && c.background.Err() == nil && !m.silent.Swap(true) {
+		c.log(LogError, m.addr+": does not answer: "+err.Error())
+	}
 }
 
 // forget drops what is known of servers that are masters no more.
-func (c *client) forget() {
-	current := c.current(c.background)
+func (c *client) forget(current map[*redis.Client]*master) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for node, m := range c.masters {

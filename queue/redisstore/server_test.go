@@ -83,7 +83,10 @@ func (s *server) run(t testing.TB) {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, s.addr+" answers", func() bool { return s.node.Ping(t.Context()).Err() == nil })
+	eventually(t, s.addr+" answers", func() bool {
+		err := s.node.Ping(t.Context()).Err()
+		return err == nil || redis.IsAuthError(err)
+	})
 }
 
 // kill ends the server as kill -9 does.
