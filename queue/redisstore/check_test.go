@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -209,5 +210,38 @@ func TestDialWaitsForServer(t *testing.T) {
 	s.run(t)
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// Settings that are changed under a running node are noticed, and logged once.
+func TestRecheck(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--appendonly", "yes", "--appendfsync", "always", "--maxmemory", "100mb")
+	var mu sync.Mutex
+	var logged []string
+	c := connect(t, Options{URL: s.url(), Log: func(level LogLevel, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if level == LogError {
+			logged = append(logged, text)
+		}
+	}})
+	errorsAfter := func(known map[string]bool) (map[string]bool, int) {
+		known = c.recheck(t.Context(), known)
+		mu.Lock()
+		defer mu.Unlock()
+		return known, len(logged)
+	}
+	known, n := errorsAfter(nil)
+	if n != 0 {
+		t.Errorf("nothing was changed: %q", logged)
+	}
+	if err := s.node.ConfigSet(t.Context(), "appendfsync", "everysec").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if known, n = errorsAfter(known); n != 1 {
+			t.Errorf("appendfsync was changed: %q", logged)
+		}
 	}
 }

@@ -19,9 +19,9 @@ import (
 const (
 	// replyTimeout is how long a server may be silent while a call waits for it, in addition to the time to confirm.
 	replyTimeout = 3 * time.Second
-	// durableSenders and plainSenders are how many batches to one master may be under way at once; see BenchmarkCall.
-	durableSenders = 3
-	plainSenders   = 2
+	// senders is how many batches of a line may be under way at once. On one machine a second one gains nothing (BenchmarkCall);
+	// over a network it spares the calls that just missed a batch a round trip. More only make the batches smaller.
+	senders = 2
 
 	minRetryPause = 5 * time.Millisecond
 	maxRetryPause = 200 * time.Millisecond
@@ -87,7 +87,7 @@ func dial(ctx context.Context, o Options, library Library) (*client, error) {
 	if err := library.validate(); err != nil {
 		return nil, err
 	}
-	redis.SetLogger(silent{})
+	redis.SetLogger(noLog{})
 	deadline := time.Now().Add(s.dialFor)
 	for pause := minRetryPause; ; pause = nextPause(pause) {
 		c, err := open(ctx, s, library)
@@ -106,12 +106,12 @@ func dial(ctx context.Context, o Options, library Library) (*client, error) {
 	}
 }
 
-// silent is the client library's log, which is one for the process: it would write to standard error, in its own form, what
+// noLog is the client library's log, which is one for the process: it would write to standard error, in its own form, what
 // calls return as errors anyway.
-type silent struct{}
+type noLog struct{}
 
 // Printf does nothing.
-func (silent) Printf(context.Context, string, ...any) {}
+func (noLog) Printf(context.Context, string, ...any) {}
 
 // open is one attempt to dial.
 func open(ctx context.Context, s settings, library Library) (_ *client, err error) {
@@ -126,8 +126,7 @@ func open(ctx context.Context, s settings, library Library) (_ *client, err erro
 	case modeSentinel:
 		c.single = redis.NewFailoverClient(s.failoverOptions())
 	default:
-		o := s.nodeOptions(s.addrs[0])
-		c.single = redis.NewClient(o)
+		c.single = redis.NewClient(s.nodeOptions(s.addrs[0]))
 	}
 	defer func() {
 		if err != nil {
@@ -149,7 +148,7 @@ func (s settings) nodeOptions(addr string) *redis.Options {
 	return &redis.Options{
 		Addr: addr, DB: s.db, ClientName: "signalbox", Username: s.user, Password: s.password, TLSConfig: s.tls,
 		Protocol: 2, MaxRetries: -1, DialTimeout: s.connect, DialerRetries: 1, ReadTimeout: s.connect,
-		ContextTimeoutEnabled: true, PipelinePoolSize: durableSenders + plainSenders,
+		ContextTimeoutEnabled: true, PipelinePoolSize: 2 * senders,
 		DisableIdentity: true, MaintNotificationsConfig: noMaintenance(),
 	}
 }
@@ -158,7 +157,7 @@ func (s settings) clusterOptions() *redis.ClusterOptions {
 	return &redis.ClusterOptions{
 		Addrs: s.addrs, ClientName: "signalbox", Username: s.user, Password: s.password, TLSConfig: s.tls,
 		Protocol: 2, MaxRetries: -1, DialTimeout: s.connect, DialerRetries: 1, ReadTimeout: s.connect,
-		ContextTimeoutEnabled: true, PipelinePoolSize: durableSenders + plainSenders,
+		ContextTimeoutEnabled: true, PipelinePoolSize: 2 * senders,
 		DisableIdentity: true, MaintNotificationsConfig: noMaintenance(),
 	}
 }
@@ -168,7 +167,7 @@ func (s settings) failoverOptions() *redis.FailoverOptions {
 		MasterName: s.master, SentinelAddrs: s.addrs, SentinelUsername: s.sentinelUser, SentinelPassword: s.sentinelPassword,
 		DB: s.db, ClientName: "signalbox", Username: s.user, Password: s.password, TLSConfig: s.tls,
 		Protocol: 2, MaxRetries: -1, DialTimeout: s.connect, DialerRetries: 1, ReadTimeout: s.connect,
-		ContextTimeoutEnabled: true, PipelinePoolSize: durableSenders + plainSenders, DisableIdentity: true,
+		ContextTimeoutEnabled: true, PipelinePoolSize: 2 * senders, DisableIdentity: true,
 	}
 }
 
@@ -319,9 +318,9 @@ func (c *client) newMaster(node *redis.Client) *master {
 		m.addr = "master " + c.settings.master
 	}
 	confirm := c.report.confirmation
-	m.plain = &line{node: node.WithTimeout(replyTimeout), senders: plainSenders, running: &c.running}
+	m.plain = &line{node: node.WithTimeout(replyTimeout), senders: senders, running: &c.running}
 	m.durable = &line{
-		node: node.WithTimeout(replyTimeout + c.confirm), senders: durableSenders, running: &c.running,
+		node: node.WithTimeout(replyTimeout + c.confirm), senders: senders, running: &c.running,
 		confirm: confirm, confirmMS: c.confirm.Milliseconds(),
 	}
 	return m

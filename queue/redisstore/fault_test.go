@@ -300,7 +300,7 @@ func TestConfirmation(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	replica := startReplica(t, s)
-	c := connect(t, Options{URL: s.url() + "?durability=replicas:1&confirm_timeout=200ms"})
+	c := connect(t, Options{URL: s.url() + "?durability=replicas:1&confirm_timeout=1s"})
 	mustCall(t, c, 1, "lt1_set", durable, "k", "v")
 	replica.pause(t)
 	_, err := c.call(t.Context(), 1, "lt1_set", durable, "k", "v")

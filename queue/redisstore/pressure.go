@@ -21,7 +21,7 @@ const (
 	silentAfter  = 2 // looks without an answer
 
 	recheckEvery   = time.Minute
-	recheckTimeout = 10 * time.Second
+	recheckTimeout = 3 * time.Second
 )
 
 // memory is what a master's memory was at the last look.
