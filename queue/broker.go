@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
@@ -37,6 +39,7 @@ type Broker struct {
 	names  *catalog.View[names]
 
 	pollers pollers
+	leases  *Leases
 }
 
 // NewBroker returns a broker over a store and the definitions in a catalog. Both stay the caller's to close.
@@ -45,11 +48,15 @@ func NewBroker(store Store, definitions *catalog.Catalog, clock *Clock) *Broker 
 		store: store, clock: clock,
 		queues: catalog.NewTable[Definition](definitions, Table),
 		names:  catalog.NewView(definitions, []string{Table}, buildNames),
+		leases: newLeases(store, uuid.NewString()),
 	}
 }
 
 // Store returns the store, for packages that append and receive by incarnation (topics, rules, dispatch).
 func (b *Broker) Store() Store { return b.store }
+
+// Leases returns what divides work between the nodes that share the store.
+func (b *Broker) Leases() *Leases { return b.leases }
 
 // Clock returns the broker's clock.
 func (b *Broker) Clock() *Clock { return b.clock }

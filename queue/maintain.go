@@ -15,8 +15,8 @@ type Lister interface {
 	Queues(ctx context.Context) ([]ID, error)
 }
 
-// Orphans returns what a crash left of deleted definitions: queues in the store whose catalog record live does not know.
-// To be asked once at start, before anything is served. A store that is no [Lister] has none.
+// Orphans returns what a crash left of deleted definitions, or what is being ended at the moment: queues in the store whose
+// catalog record live does not know. live is asked after the queues were listed. A store that is no [Lister] has none.
 func (b *Broker) Orphans(ctx context.Context, live func(recordID uint64) bool) ([]ID, error) {
 	lister, ok := b.store.(Lister)
 	if !ok {

@@ -134,7 +134,7 @@ func TestDial(t *testing.T) {
 		refused(t, s.url()+"?durability=fsync", "appendonly yes")
 		refused(t, s.url()+","+s.addr, "several hosts")
 		refused(t, s.url()+"?mode=cluster", "cluster support disabled")
-		if err := s.node.Set(t.Context(), tag(0)+":shards", "32", 0).Err(); err != nil {
+		if err := s.node.Set(t.Context(), namesIn(DefaultNamespace).tags[0]+":shards", "32", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
 		refused(t, s.url(), "32")

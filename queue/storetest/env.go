@@ -26,7 +26,7 @@ type rule struct {
 func rules() []rule {
 	return slices.Concat(appendRules(), tokenRules(), dedupRules(), receiveRules(), tenantRules(), limitRules(), fifoRules(), turnRules(), attemptRules(), settleRules(),
 		receiptRules(), moveRules(), extendRules(), readRules(), logRules(), expiryRules(), removalRules(), statsRules(), clockRules(),
-		watchRules(), reopenRules(), ownershipRules(), concurrencyRules(), scaleRules(), closeRules())
+		watchRules(), reopenRules(), ownershipRules(), concurrencyRules(), sharedRules(), scaleRules(), closeRules())
 }
 
 // tester is what a rule needs of testing.TB, so that a test can run a rule and look at the outcome.

@@ -19,6 +19,9 @@ type state struct {
 	tokens  map[string]tokenRecord
 	// nonce is the last one given to a lease by the Model.
 	nonce uint64
+	// leases and buckets are what nodes share, for the Model alone.
+	leases  map[string]nodeLease
+	buckets map[queue.ID]bucket
 }
 
 func newState() *state {
@@ -26,6 +29,8 @@ func newState() *state {
 		queues:  map[queue.ID]*queueState{},
 		dropped: map[queue.ID]bool{},
 		tokens:  map[string]tokenRecord{},
+		leases:  map[string]nodeLease{},
+		buckets: map[queue.ID]bucket{},
 	}
 }
 

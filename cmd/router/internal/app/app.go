@@ -164,6 +164,7 @@ func (r *router) build(ctx context.Context) error {
 
 	r.metrics = httpapi.NewMetrics()
 	r.broker = queue.NewBroker(r.store, r.definitions, r.clock)
+	r.broker.Leases().OnFault = func(err error) { r.log.Error().Err(err).Str("component", "store").Msg("dividing work between nodes") }
 	r.metrics.WatchQueues(r.broker)
 	r.metrics.WatchStore(func() (full bool, free uint64, known bool) {
 		s := r.space()
@@ -199,7 +200,7 @@ func (r *router) build(ctx context.Context) error {
 	if err := r.insist(ctx, "applying the file", func() error { return r.loaded.apply(ctx, file) }); err != nil {
 		return err
 	}
-	if err := r.insist(ctx, "looking for orphans", func() error { return r.findOrphans(ctx) }); err != nil {
+	if err := r.retireOrphans(ctx); err != nil {
 		return err
 	}
 	r.sweeper = queue.NewSweeper(r.store, r.broker.Clock(), r.broker.Expiries, r.rules.Expiries, r.dispatcher.Expiries)
@@ -257,8 +258,9 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	}
 	part("dispatch", r.dispatcher.Run)
 	part("transfers", r.transfers.Run)
-	part("sweeping", r.sweeper.Run)
+	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
+	part("tidying", r.tidy)
 	part("file", r.loaded.watch)
 	part("debug", r.serveProfiles)
 	part("space", r.watchSpace)
@@ -276,22 +278,6 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	err := r.server.Serve(serving, listener, requestGrace)
 	stopBackground()
 	return errors.Join(err, parts.Wait())
-}
-
-// findOrphans has the queues that a crash left of deleted definitions ended.
-func (r *router) findOrphans(ctx context.Context) error {
-	live := map[uint64]bool{}
-	snapshot := r.definitions.Snapshot()
-	for _, table := range snapshot.Tables() {
-		for record := range snapshot.Scan(table, catalog.Query{}) {
-			live[record.ID] = true
-		}
-	}
-	orphans, err := r.broker.Orphans(ctx, func(recordID uint64) bool { return live[recordID] })
-	for _, id := range orphans {
-		r.retirements.add(retirement{id: id})
-	}
-	return err
 }
 
 // insistEvery is how often a start tries again what a store did not do that is not available.

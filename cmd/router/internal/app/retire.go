@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -25,21 +26,28 @@ type retirement struct {
 
 // retirements ends queues of deleted definitions in the background: what is left in them becomes dead letters. Neither a
 // start nor a reload waits for it, since an attempt under way may take its time. What a crash keeps from being done is
-// found by Orphans at the next start.
+// found at the next start, or by another node: see tidy. A node has a lease on each queue that it ends.
 type retirements struct {
 	*router
-	mu      sync.Mutex // guards pending
+	mu      sync.Mutex // guards pending and known
 	pending []retirement
-	wake    chan struct{} // has room for one
+	// known are the queues that are pending or being ended.
+	known map[queue.ID]bool
+	wake  chan struct{} // has room for one
 }
 
 func newRetirements(r *router) *retirements {
-	return &retirements{router: r, wake: make(chan struct{}, 1)}
+	return &retirements{router: r, known: map[queue.ID]bool{}, wake: make(chan struct{}, 1)}
 }
 
 func (q *retirements) add(some ...retirement) {
 	q.mu.Lock()
-	q.pending = append(q.pending, some...)
+	for _, p := range some {
+		if !q.known[p.id] {
+			q.known[p.id] = true
+			q.pending = append(q.pending, p)
+		}
+	}
 	q.mu.Unlock()
 	select {
 	case q.wake <- struct{}{}:
@@ -80,6 +88,9 @@ func (q *retirements) Run(ctx context.Context) error {
 		for _, p := range pending {
 			working.Go(func() error {
 				q.until(ctx, p)
+				q.mu.Lock()
+				delete(q.known, p.id)
+				q.mu.Unlock()
 				return nil
 			})
 		}
@@ -91,12 +102,12 @@ func (q *retirements) Run(ctx context.Context) error {
 	}
 }
 
-// until tries again until it is done or ctx ends.
+// until tries again until it is done, another node is at it, or ctx ends.
 func (q *retirements) until(ctx context.Context, p retirement) {
 	timer := time.NewTimer(retireAgain)
 	defer timer.Stop()
 	for {
-		err := q.retire(ctx, p)
+		_, err := q.broker.Leases().Try(ctx, fmt.Sprintf("retire/%d", p.id), func(ctx context.Context) error { return q.retire(ctx, p) })
 		if err == nil || ctx.Err() != nil {
 			return
 		}
