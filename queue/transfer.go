@@ -80,6 +80,9 @@ type Transfer struct {
 	Missed int64 `json:"missed,omitempty"`
 	// Error says why it failed or was cancelled, or what keeps a running one from going on, for people.
 	Error string `json:"error,omitempty"`
+	// Owner is, where several nodes share the store, the node that works on it (see Leases.Holder), or did until it died. What
+	// another one saves of the progress is refused.
+	Owner string `json:"owner,omitempty"`
 	// Params are the mapper's.
 	Params  json.RawMessage `json:"params,omitempty"`
 	Started time.Time       `json:"started"`

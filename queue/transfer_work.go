@@ -64,8 +64,12 @@ func (ts *Transfers) work(ctx context.Context, name Name) error {
 	}
 	w := &transferWork{ts: ts, name: name, recordID: e.ID, t: e.Value, saved: time.Now(), savedRead: e.Value.Read}
 	w.t.Name = name
-	if begun := ts.begun; w.t.Started.Before(begun) {
-		w.leased = begun.Add(transferLease)
+	if ts.broker.leases.Alone() {
+		if begun := ts.begun; w.t.Started.Before(begun) {
+			w.leased = begun.Add(transferLease)
+		}
+	} else if taken, err := w.takeOver(ctx); !taken {
+		return w.fault(ctx, err)
 	}
 	mapper, ok := ts.mappers[w.t.Kind]
 	if !ok {
@@ -105,6 +109,37 @@ func (ts *Transfers) work(ctx context.Context, name Name) error {
 		pause, failures = min(2*pause, transferLastPause), min(failures, transferFailures)
 	}
 	return w.keep(ctx)
+}
+
+// takeOver writes into the record that the transfer is this node's now, so that the one that had it before saves nothing
+// more. It returns false if it is not running any more, or ctx has ended, or with an error of a store that is closed.
+func (w *transferWork) takeOver(ctx context.Context) (bool, error) {
+	holder := w.ts.broker.leases.Holder()
+	for pause := transferFirstPause; ctx.Err() == nil; pause = min(2*pause, transferLastPause) {
+		before := ""
+		e, err := w.ts.table.Update(ctx, w.name, func(t *Transfer) error {
+			if t.State != TransferRunning {
+				return errTransferStopped
+			}
+			before, t.Owner = t.Owner, holder
+			return nil
+		})
+		switch {
+		case err == nil:
+			w.t, w.savedRead = e.Value, e.Value.Read
+			w.t.Name = w.name
+			if before != "" { // it left messages leased, maybe
+				w.leased = w.ts.broker.Now().Add(transferLease)
+			}
+			return true, nil
+		case errors.Is(err, errTransferStopped), errors.Is(err, catalog.ErrNotFound):
+			return false, nil
+		case errors.Is(err, ErrStoreClosed):
+			return false, err
+		}
+		sleep(ctx, pause)
+	}
+	return false, nil
 }
 
 func (w *transferWork) step(ctx context.Context) (done bool, err error) {
@@ -168,10 +203,16 @@ func (w *transferWork) save(ctx context.Context) error {
 	return err
 }
 
+// errTransferTaken says that another node has taken the transfer over, or that its end is recorded already.
+var errTransferTaken = errors.New("transfer is another node's")
+
 // store writes the progress and, unless it was ended or held meanwhile, the state, and returns the state that the record
 // then has.
 func (w *transferWork) store(ctx context.Context, state TransferState) (TransferState, error) {
 	e, err := w.ts.table.Update(ctx, w.name, func(t *Transfer) error {
+		if leases := w.ts.broker.leases; !leases.Alone() && t.Owner != leases.Holder() {
+			return errTransferTaken
+		}
 		next := w.t
 		next.State, next.Ended = t.State, t.Ended
 		switch {
@@ -189,6 +230,9 @@ func (w *transferWork) store(ctx context.Context, state TransferState) (Transfer
 	if errors.Is(err, catalog.ErrNotFound) {
 		return TransferCancelled, nil // the record is gone
 	}
+	if errors.Is(err, errTransferTaken) {
+		return TransferHeld, nil // for this node it is
+	}
 	if err != nil {
 		return "", err
 	}
@@ -201,6 +245,9 @@ const lastSave = 5 * time.Second
 
 // keep saves the progress of a transfer that is left for now.
 func (w *transferWork) keep(ctx context.Context) error {
+	if !w.leased.After(w.ts.broker.Now()) {
+		w.t.Owner = "" // whoever goes on need not wait for what this node had leased
+	}
 	last, stop := context.WithTimeout(context.WithoutCancel(ctx), lastSave)
 	defer stop()
 	_, err := w.store(last, TransferRunning)
@@ -209,7 +256,7 @@ func (w *transferWork) keep(ctx context.Context) error {
 
 // end makes an end of the transfer.
 func (w *transferWork) end(ctx context.Context, state TransferState, reason string) error {
-	w.t.Error = reason
+	w.t.Error, w.t.Owner = reason, ""
 	if state == TransferCompleted && w.t.SourceKind == Log {
 		w.t.Cursor, w.t.Next = w.t.Until, Position{}
 		if w.t.Total >= 0 {

@@ -28,13 +28,14 @@ const (
 
 // Transfers works on the transfers in a catalog. All methods may be called concurrently.
 //
-// One process owns all of them: Run claims a transfer in memory before it works on it. Where several nodes share a
-// catalog, claim is the place to take a lease on the record; nothing else assumes a single owner, since every save is
-// bound to the record being as it was read, and every append to its token.
+// A transfer is one node's at a time. Where several share a store, one of them gets the lease of the transfer, writes into the
+// record that it is its own, and works on it while it has the lease. The others ask again every few seconds, so that one of them
+// goes on when that node has died. A node that has lost the lease and does not know it yet does no harm: it can not save its
+// progress any more, without which it appends nothing; and what it had said that it would append has a token.
 type Transfers struct {
 	// Ended, when not nil, is called for each transfer that completes, fails or is cancelled while Run runs, once for each
-	// such end: a failed one may be resumed, and end again. Run calls it from its goroutine, and waits for it. Set it before
-	// Run.
+	// such end, on each node: a failed one may be resumed, and end again. Run calls it from its goroutine, and waits for it. Set
+	// it before Run.
 	Ended func(Transfer)
 
 	broker      *Broker
@@ -137,7 +138,10 @@ func (ts *Transfers) Run(ctx context.Context) error {
 		ts.mu.Unlock()
 	}()
 	ts.begun = ts.broker.Now()
-	r := &transferRun{ts: ts, waiting: map[Name]bool{}, ended: map[Name]bool{}, done: make(chan transferDone, transferWorkers)}
+	r := &transferRun{
+		ts: ts, waiting: map[Name]bool{}, elsewhere: map[Name]foreign{}, ended: map[Name]bool{},
+		done: make(chan transferDone, transferWorkers),
+	}
 	err := r.run(ctx)
 	if err == nil || ctx.Err() != nil {
 		return nil
@@ -153,6 +157,8 @@ type transferRun struct {
 	looked bool
 	// waiting are running transfers that nobody works on, and whether they are slow.
 	waiting map[Name]bool
+	// elsewhere are running transfers that another node works on, or did.
+	elsewhere map[Name]foreign
 	// ended are those that have ended, of which Transfers.Ended has been told unless it was before Run.
 	ended map[Name]bool
 	// workers are all of them, slow those on slow transfers.
@@ -163,8 +169,19 @@ type transferRun struct {
 type transferDone struct {
 	name Name
 	slow bool
-	err  error
+	// elsewhere says that another node has the transfer, as far as is known.
+	elsewhere bool
+	err       error
 }
+
+// foreign is a transfer of another node. It is asked again whether that is so.
+type foreign struct {
+	slow bool
+	ask  time.Time
+}
+
+// askAgain is how often it is asked whether the node that works on a transfer has died.
+const askAgain = LeaseTTL / 3
 
 func (t *Transfer) slow() bool { return t.Rate > 0 && t.Rate <= slowRate }
 
@@ -214,7 +231,9 @@ func (r *transferRun) look() error {
 			return err
 		}
 		delete(r.waiting, record.Name)
-		if !record.Deleted && e.Value.State == TransferRunning {
+		if record.Deleted || e.Value.State != TransferRunning {
+			delete(r.elsewhere, record.Name)
+		} else if _, foreign := r.elsewhere[record.Name]; !foreign {
 			r.waiting[record.Name] = e.Value.slow()
 		}
 		if record.Deleted || !e.Value.State.Ended() {
@@ -233,6 +252,13 @@ func (r *transferRun) look() error {
 
 // launch starts workers on what waits, the oldest first as far as names tell.
 func (r *transferRun) launch(ctx context.Context) {
+	now := time.Now()
+	for name, f := range r.elsewhere {
+		if !now.Before(f.ask) {
+			delete(r.elsewhere, name)
+			r.waiting[name] = f.slow
+		}
+	}
 	if len(r.waiting) == 0 {
 		return
 	}
@@ -254,14 +280,35 @@ func (r *transferRun) launch(ctx context.Context) {
 		if slow {
 			r.slow++
 		}
-		go func() { r.done <- transferDone{name, slow, r.ts.work(ctx, name)} }()
+		go func() { r.done <- r.ts.lead(ctx, name, slow) }()
 	}
 }
 
-// wait returns when the catalog has changed or a worker is done.
+// lead works on a transfer if no other node does.
+func (ts *Transfers) lead(ctx context.Context, name Name, slow bool) transferDone {
+	d := transferDone{name: name, slow: slow}
+	held, err := ts.broker.leases.Try(ctx, "transfer/"+name.String(), func(ctx context.Context) error { return ts.work(ctx, name) })
+	switch {
+	case errors.Is(err, ErrStoreClosed):
+		d.err = err
+	case !held, errors.Is(err, ErrLeaseLost):
+		d.elsewhere = true
+	default:
+		d.err = err
+	}
+	return d
+}
+
+// wait returns when the catalog has changed, a worker is done, or it is time to ask for what other nodes have.
 func (r *transferRun) wait(ctx context.Context) error {
-	if r.workers == 0 {
+	if r.workers == 0 && len(r.elsewhere) == 0 {
 		return r.ts.definitions.Wait(ctx, r.seen)
+	}
+	var ask <-chan time.Time
+	if next := r.nextAsk(); !next.IsZero() {
+		timer := time.NewTimer(time.Until(next))
+		defer timer.Stop()
+		ask = timer.C
 	}
 	waiting, stop := context.WithCancel(ctx)
 	changed := make(chan error, 1)
@@ -274,7 +321,21 @@ func (r *transferRun) wait(ctx context.Context) error {
 	case <-changed:
 		stop()
 		return ctx.Err()
+	case <-ask:
+		stop()
+		<-changed
+		return ctx.Err()
 	}
+}
+
+// nextAsk is when to ask for one of those elsewhere, zero for none.
+func (r *transferRun) nextAsk() (next time.Time) {
+	for _, f := range r.elsewhere {
+		if next.IsZero() || f.ask.Before(next) {
+			next = f.ask
+		}
+	}
+	return next
 }
 
 func (r *transferRun) finish(d transferDone) error {
@@ -287,14 +348,18 @@ func (r *transferRun) finish(d transferDone) error {
 	r.ts.mu.Unlock()
 	// It may have been held and resumed while its worker was about to end.
 	e, err := r.ts.table.At(r.ts.definitions.Snapshot(), d.name)
-	if err == nil && e.Value.State == TransferRunning {
+	switch {
+	case err != nil || e.Value.State != TransferRunning:
+	case d.elsewhere:
+		delete(r.waiting, d.name)
+		r.elsewhere[d.name] = foreign{e.Value.slow(), time.Now().Add(askAgain)}
+	default:
 		r.waiting[d.name] = e.Value.slow()
 	}
 	return d.err
 }
 
-// claim makes the caller the owner of a transfer, or returns false. With several nodes on one catalog this is where to
-// take a lease that lives as long as the node.
+// claim makes the caller the one in this process that works on a transfer, or returns false.
 func (ts *Transfers) claim(name Name) bool {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
