@@ -65,19 +65,21 @@ const (
 // The ranges are disjoint from each other and from what publishes deliver. A transfer reads the log from a position before
 // which no such event lies to one behind which none lies:
 //
-//   - From: the end of the log read before the catalog was at a revision at which all rules were reconciled. An event with
-//     a later revision was appended after that revision was reached, so it lies behind. (Not known yet in a new process:
-//     then from the beginning of the log, which is correct and only reads more.)
-//   - Until: the end of the log after barrier: every publish that began under older definitions is durable by then, and
-//     later ones have the newer revision.
+//   - From: the end of the log read before the catalog was read at a revision at which all rules were reconciled. An event
+//     with a later revision was appended, by whatever node, after that revision was reached, so it lies behind. (Not known yet
+//     in a new process: then from the beginning of the log, which is correct and only reads more.)
+//   - Until: the end of the log after the barriers of all nodes, this one included: every publish that began under older
+//     definitions is durable by then, and later ones have the newer revision. Another node calls Barrier before it says that it
+//     has caught up with the definitions (see catalog.Catalog.Follow), and Everywhere waits for that.
 //
 // # Why a crash does no harm
 //
 // All that a Reconcile decides about a rule is one set of changes: its state with the transfer. Before it, nothing has
 // happened: the next Reconcile finds the same difference between rule and state, and computes the same ranges of revisions,
 // for these come from the rules' records, and a later, hence sufficient, Until. After it, the transfer runs by itself and
-// survives crashes (see queue.Transfer), and the state says that it was made. The set requires the rule to be as it was
-// read, so that a concurrent change makes it begin again.
+// survives crashes (see queue.Transfer), and the state says that it was made. The set requires the rule and its state to be as
+// they were read, so that a concurrent change makes it begin again. So several nodes may do it at the same time, such as
+// when the file has changed on all of them: one is first, and the others find that nothing is left to do.
 //
 // Holding and cancelling transfers is not in the set: it follows from the states and is done by every Reconcile again.
 //
@@ -86,7 +88,9 @@ const (
 // which a crash kept all from being reconciled would otherwise count as one, and a pause that came and went among them be
 // missed, with the events that it kept back.
 //
-// It assumes that all publishes are by this process. With several nodes, barrier and the ends of logs have to cover theirs.
+// A node that was stopped in the midst of a publish, for so long that the others took it as gone, may append an event that was
+// matched against older definitions after the barriers. A rule that was made, or went on after a pause, in the meantime does not
+// get that one event.
 func (e *Engine) Reconcile(ctx context.Context) error {
 	select {
 	case e.reconciling <- struct{}{}:
@@ -120,11 +124,18 @@ func (e *Engine) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What other nodes had committed by then they may have matched events against that lie before the ends.
+	if err := e.definitions.Refresh(ctx); err != nil {
+		return err
+	}
 	r := &reconciliation{engine: e, at: e.definitions.Snapshot(), states: catalog.NewTable[RuleState](e.definitions, RuleStateTable)}
 	if err := r.compare(); err != nil {
 		return err
 	}
 	if len(r.changed)+len(r.deleted) > 0 {
+		if err := e.definitions.Everywhere(ctx); err != nil {
+			return err
+		}
 		if err := e.Barrier(ctx); err != nil {
 			return err
 		}
@@ -268,18 +279,19 @@ func (r *reconciliation) revisions(c *changedRule) ([]pausing, bool) {
 	if !r.known {
 		return []pausing{now}, false
 	}
+	var all []pausing
+	complete := true
 	if before := r.engine.last.before; before != nil {
 		record, ok := before.Get(RuleTable, c.rule.Name)
-		if ok && record.ID == c.rule.ID && record.Revision != c.state.Seen {
+		if ok && record.ID == c.rule.ID && record.Revision > c.state.Seen {
 			// It was changed before the process began, after the state.
 			rule, err := r.engine.rules.Decode(record)
 			if err != nil {
 				return []pausing{now}, false
 			}
-			return append([]pausing{{record.Revision, rule.Value.Paused}}, r.history[c.rule.ID]...), false
+			all, complete = append(all, pausing{record.Revision, rule.Value.Paused}), false
 		}
 	}
-	var all []pausing
 	for _, p := range r.history[c.rule.ID] {
 		if p.revision > c.state.Seen {
 			all = append(all, p)
@@ -288,7 +300,7 @@ func (r *reconciliation) revisions(c *changedRule) ([]pausing, bool) {
 	if len(all) == 0 || all[len(all)-1] != now {
 		return append(all, now), false
 	}
-	return all, true
+	return all, complete
 }
 
 // apply writes the new states and makes the transfers.
