@@ -124,7 +124,8 @@ func TestServerKilledAndRestarted(t *testing.T) {
 // Calls that are made while a server is restarted are not failed: that it was not there is certain.
 func TestCallsWaitForServer(t *testing.T) {
 	t.Parallel()
-	s := start(t, "--appendonly", "yes")
+	// With everysec a write may wait in the server's memory while the file is synced, and die with it.
+	s := start(t, "--appendonly", "yes", "--appendfsync", "always")
 	c := connect(t, Options{URL: s.url() + "?durability=async"})
 	mustCall(t, c, 1, "lt1_set", durable, "k", "v")
 	s.kill()
