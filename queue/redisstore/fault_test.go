@@ -33,7 +33,8 @@ func TestNoFunctionRunsOnHalfASlot(t *testing.T) {
 	nodes := startCluster(t, 3, false)
 	c := connect(t, Options{URL: urlOf(nodes)})
 	hasty := connect(t, Options{URL: urlOf(nodes), RetryFor: 100 * time.Millisecond})
-	const shard, slot = 3, 3*shardSlots + shardSlots/2
+	const shard = 3
+	slot := slotOfShard(shard)
 	from, to := nodes[0], nodes[1]
 	ctx := t.Context()
 	for i := range 10 {

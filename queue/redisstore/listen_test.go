@@ -122,7 +122,7 @@ func TestListenFollowsShard(t *testing.T) {
 	h := listenAll(t, c)
 	before := h.counts()
 	const shard = 5
-	moveSlot(t, nodes, nodes[0], nodes[2], shard*shardSlots+shardSlots/2)
+	moveSlot(t, nodes, nodes[0], nodes[2], slotOfShard(shard))
 	eventually(t, "the shard is listened to again", func() bool { return h.counts()[shard] > before[shard] })
 	wakeAll(t, c, h, "after")
 	if after := h.counts(); after[20] != before[20] || after[60] != before[60] {

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,13 +17,16 @@ import (
 // else to what is stored, so that nodes of two releases can run together: each calls its own.
 const libraryName = "sb1"
 
+// libraryRevision grows with each release that changes a function without changing how it is called; see Library.
+const libraryRevision = 1
+
 //go:embed lua/*.lua
 var sources embed.FS
 
 // library is all of lua/, in the order of the names.
 var library = sync.OnceValue(func() Library {
 	var b strings.Builder
-	b.WriteString("#!lua name=" + libraryName + "\n")
+	b.WriteString("#!lua name=" + libraryName + "\n-- revision: " + strconv.Itoa(libraryRevision) + "\n")
 	names, err := fs.Glob(sources, "lua/*.lua")
 	for _, name := range names {
 		var text []byte

@@ -309,3 +309,6 @@ func moveSlot(t testing.TB, nodes []*server, from, to *server, slot int) {
 	beginMove(t, from, to, slot)
 	endMove(t, nodes, from, to, slot)
 }
+
+// slotOfShard returns the hash slot of a shard of the default namespace.
+func slotOfShard(shard int) int { return slotOf(strings.Trim(namesIn(DefaultNamespace).tags[shard], "{}")) }

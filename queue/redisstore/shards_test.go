@@ -27,7 +27,7 @@ func TestShardsSpreadEvenly(t *testing.T) {
 func TestTagsAreFixed(t *testing.T) {
 	t.Parallel()
 	tags := namesIn(DefaultNamespace).tags
-	if first, last := tags[0], tags[shardCount-1]; first != "{sb}" || last != "{sb}" {
+	if first, last := tags[0], tags[shardCount-1]; first != "{sb56}" || last != "{sb172}" {
 		t.Errorf("tags are from %s to %s", first, last)
 	}
 }

@@ -1,5 +1,7 @@
--- register makes a function callable. It answers which queues it has stirred, in a text, and what f returns.
-local function register(name, f, reading)
+-- register makes a function callable. It answers which queues it has stirred, in a text, and what f returns. how is 'reads'; or
+-- 'adds', for a function that needs memory and fails when there is none; or nothing, for one that works all the same, since what it
+-- does makes room.
+local function register(name, f, how)
   local function run(keys, argv)
     if not call then setup() end
     stirred = {}
@@ -9,39 +11,42 @@ local function register(name, f, reading)
     if queues ~= '' then call('SPUBLISH', stirred_shard .. ':wake', queues) end
     return { queues, answer }
   end
-  redis.register_function({ function_name = 'sb1_' .. name, callback = run, flags = reading and { 'no-writes' } or {} })
+  local flags = { 'allow-oom' }
+  if how == 'reads' then flags = { 'no-writes' } end
+  if how == 'adds' then flags = {} end
+  redis.register_function({ function_name = 'sb1_' .. name, callback = run, flags = flags })
 end
 
-register('append', append)
+register('append', append, 'adds')
 register('receive', receive)
 register('settle', settle)
 register('extend', extend)
-register('read', read, true)
-register('get', get, true)
-register('scan', scan, true)
-register('stats', stats, true)
+register('read', read, 'reads')
+register('get', get, 'reads')
+register('scan', scan, 'reads')
+register('stats', stats, 'reads')
 register('ready', ready)
 register('purge', purge)
 register('drop', drop)
 register('drop_empty', drop_empty)
 register('expire', expire)
-register('alive', alive, true)
-register('once', once)
-register('done', done, true)
+register('alive', alive, 'reads')
+register('once', once, 'adds')
+register('done', done, 'reads')
 register('hold', hold)
-register('accept', accept)
+register('accept', accept, 'adds')
 register('finish', finish)
 register('cancel', cancel)
-register('outbox', outbox, true)
+register('outbox', outbox, 'reads')
 register('lease', lease)
 register('unlease', unlease)
 register('permit', permit)
-register('commit', commit)
-register('changes', changes, true)
+register('commit', commit, 'adds')
+register('changes', changes, 'reads')
 register('beat', beat)
-register('behind', behind, true)
-register('queues', queues, true)
-register('known', known, true)
-register('attempted', attempted, true)
-register('spread', spread_queue)
-register('partitions', partitions, true)
+register('behind', behind, 'reads')
+register('queues', queues, 'reads')
+register('known', known, 'reads')
+register('attempted', attempted, 'reads')
+register('spread', spread_queue, 'adds')
+register('partitions', partitions, 'reads')
