@@ -57,7 +57,7 @@ type cluster struct {
 
 type clusterNode struct {
 	*node
-	stall atomic.Int64 // of the mapper, which does not look at its context, as if the process were stopped
+	stall   atomic.Int64 // of the mapper, which does not look at its context, as if the process were stopped
 	backend *catalogtest.Node
 	process
 }

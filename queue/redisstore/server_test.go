@@ -311,4 +311,6 @@ func moveSlot(t testing.TB, nodes []*server, from, to *server, slot int) {
 }
 
 // slotOfShard returns the hash slot of a shard of the default namespace.
-func slotOfShard(shard int) int { return slotOf(strings.Trim(namesIn(DefaultNamespace).tags[shard], "{}")) }
+func slotOfShard(shard int) int {
+	return slotOf(strings.Trim(namesIn(DefaultNamespace).tags[shard], "{}"))
+}
