@@ -73,7 +73,8 @@ type Config struct {
 
 	// Shared says that other nodes drain the same store. An endpoint's limit on attempts is then kept by the store's count of
 	// leases alone, which includes deliveries that are leased but not attempted at the moment, so that it holds over all
-	// nodes at the cost of some throughput.
+	// nodes at the cost of some throughput. A store that is a queue.Shared sets it, and keeps the endpoints' rates over all nodes
+	// too.
 	Shared bool
 
 	// MaxInFlight is how many attempts run at the same time on this node, to all endpoints together. Default 1024.

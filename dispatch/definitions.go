@@ -147,6 +147,9 @@ func (d *Dispatcher) loadOne(snap *catalog.Snapshot, table string, name catalog.
 		}
 		l.disabled = disabled
 		l.setSpec(s)
+		if d.permits != nil {
+			l.limiter = nil // the store keeps the rate
+		}
 		if disabled != nil || l.limiter != nil {
 			d.flushLocked(l)
 		}

@@ -21,6 +21,7 @@ type Dispatcher struct {
 	functions   *catalog.Table[endpoint.Endpoint]
 	states      *catalog.Table[EndpointState]
 	client      *endpoint.Client
+	permits     queue.Shared // for rates over all nodes; nil if the store is for one
 	settler     *settler
 
 	kicked chan struct{} // of capacity one: the loop has something to do
@@ -56,11 +57,14 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, cfg Config) (*Dispa
 		return nil, err
 	}
 	cfg.ensureDefaults()
+	permits, shared := broker.Store().(queue.Shared)
+	cfg.Shared = cfg.Shared || shared
 	d := &Dispatcher{
 		cfg: cfg, broker: broker, store: broker.Store(), definitions: definitions,
 		functions: catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
 		states:    catalog.NewTable[EndpointState](definitions, StateTable),
 		client:    endpoint.NewClient(cfg.Client),
+		permits:   permits,
 		kicked:    make(chan struct{}, 1),
 		work:      newWorkers(),
 		failed:    make(chan error, 1),

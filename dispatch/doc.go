@@ -31,8 +31,8 @@
 //  2. Every attempt that ended is in the attempts log under its event's ID, in the same commit as its consequence; one
 //     whose lease was lost meanwhile is recorded by itself, marked so. An attempt that this side broke off is not recorded
 //     and does not count.
-//  3. An endpoint never has more than its max_in_flight attempts running, over all nodes (Config.Shared), and never more than its rate
-//     (with a burst of one second's worth), on each node.
+//  3. An endpoint never has more than its max_in_flight attempts running, and never more than its rate (with a burst of one
+//     second's worth), over all nodes that share the store (Config.Shared).
 //  4. Endpoints do not wait for each other. There are no workers to be used up: each endpoint has its own slots. When all of
 //     the node's are taken (Config.MaxInFlight), lanes are served in turn, an idle one always finds a slot as long
 //     as idle ones are fewer than a quarter of all, and one beyond its equal share takes no more than half of what is left.
@@ -41,9 +41,9 @@
 //  6. Retries come by the policy, never earlier. They may come later: while the endpoint is at its limits or disabled, and
 //     by up to 30s ([BreakerMaxPause]) while its breaker is open. A breaker never keeps a delivery from running through its
 //     schedule: an open one lets one attempt at a time through, spaced so that all that wait have their turn within the
-//     pause.
+//     pause. Each node has a breaker of its own.
 //  7. A node begins gently, with one attempt per endpoint, and adds one for each that succeeds. An endpoint that
-//     answers 429, 502, 503 or 504 is halved.
+//     answers 429, 502, 503 or 504 is halved. Each node counts for itself.
 //  8. Operational state, such as disabled by a 410, is in the catalog table [StateTable], which no configuration file
 //     touches. It ends by Enable, or, after a 410, by another URL.
 //  9. An endpoint that idles costs a few hundred bytes and no goroutine.

@@ -22,6 +22,15 @@ func (d *Dispatcher) receive(ctx context.Context, l *lane, s *spec, n, ahead int
 		inFlight += l.waiting + l.settling + ahead
 	}
 	d.mu.Unlock()
+	p, err := d.permit(ctx, l, s, n)
+	if err != nil || p.granted == 0 && n > 0 {
+		d.refused(ctx, l, n, p, err)
+		return
+	}
+	d.mu.Lock()
+	d.releaseLocked(l, n-p.granted)
+	d.mu.Unlock()
+	n = p.granted
 	res, err := d.store.Receive(ctx, queue.ReceiveRequest{
 		Now: d.broker.Now(), Queue: l.id, Kind: queue.FIFO, Max: n + ahead, MaxBytes: maxReceiveBytes, Visibility: s.lease,
 		MaxInFlight: inFlight,
@@ -71,12 +80,11 @@ func (d *Dispatcher) receive(ctx context.Context, l *lane, s *spec, n, ahead int
 	stopping := d.stopping
 	d.mu.Unlock()
 
-	if err != nil && ctx.Err() == nil {
-		if errors.Is(err, queue.ErrStoreClosed) {
-			d.fail(fmt.Errorf("dispatching: %w", err))
-			return
-		}
-		d.cfg.OnFault(fmt.Errorf("receiving deliveries of %s %s: %w", l.kind, l.name.Name, err))
+	if d.faulted(ctx, l, err) {
+		return
+	}
+	if unused := p.granted - len(chains); p.rated && unused > 0 {
+		d.work.start(func() { d.unused(ctx, l, s, unused) })
 	}
 	if kick {
 		d.kick()
@@ -91,6 +99,19 @@ func (d *Dispatcher) receive(ctx context.Context, l *lane, s *spec, n, ahead int
 			d.work.start(func() { d.runChain(ctx, l, s, chain) })
 		}
 	}
+}
+
+// faulted tells of an error of the store, and reports whether that ends the dispatcher.
+func (d *Dispatcher) faulted(ctx context.Context, l *lane, err error) bool {
+	if err == nil || ctx.Err() != nil {
+		return false
+	}
+	if errors.Is(err, queue.ErrStoreClosed) {
+		d.fail(fmt.Errorf("dispatching: %w", err))
+		return true
+	}
+	d.cfg.OnFault(fmt.Errorf("receiving deliveries of %s %s: %w", l.kind, l.name.Name, err))
+	return false
 }
 
 // chainsOf divides messages into those that may be attempted at the same time: each free message alone, and the messages of
@@ -175,6 +196,9 @@ func (d *Dispatcher) goOn(ctx context.Context, l *lane, m *queue.Message) (*spec
 		(l.limiter == nil || l.limiter.AllowN(now, 1))
 	d.mu.Unlock()
 	if !ok {
+		return s, false
+	}
+	if p, err := d.permit(ctx, l, s, 1); err != nil || p.granted == 0 {
 		return s, false
 	}
 	at := d.broker.Now()

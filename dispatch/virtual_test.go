@@ -80,9 +80,15 @@ func (ws *wires) dial(ctx context.Context, _, address string) (net.Conn, error) 
 // virtual runs a test in a bubble with virtual time and a network in memory.
 func virtual(t *testing.T, test func(t *testing.T, e *env, serve func(host string, h http.HandlerFunc) *collector)) {
 	t.Helper()
+	virtualOn(t, func(t *testing.T) *env { return newEnv(t) }, test)
+}
+
+// virtualOn is virtual on an environment of the test's own.
+func virtualOn(t *testing.T, made func(t *testing.T) *env, test func(t *testing.T, e *env, serve func(host string, h http.HandlerFunc) *collector)) {
+	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e := newEnv(t)
+		e := made(t)
 		ws := &wires{}
 		e.cfg.Client.Dial = ws.dial
 		test(t, e, func(host string, h http.HandlerFunc) *collector {

@@ -260,7 +260,9 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
-	part("tidying", r.tidy)
+	if !r.broker.Leases().Alone() {
+		part("tidying", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "tidy", r.tidy) })
+	}
 	part("file", r.loaded.watch)
 	part("debug", r.serveProfiles)
 	part("space", r.watchSpace)

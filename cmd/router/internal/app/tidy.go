@@ -56,33 +56,27 @@ func (r *router) records(ctx context.Context) (map[uint64]bool, error) {
 // tidy does, on one of several nodes, what another one may have left undone when it died: rules that were changed and not
 // reconciled, and queues of deleted definitions. It runs until ctx ends.
 func (r *router) tidy(ctx context.Context) error {
-	if r.broker.Leases().Alone() {
-		<-ctx.Done()
-		return nil
-	}
-	return r.broker.Leases().Run(ctx, "tidy", func(ctx context.Context) error {
-		tick := time.NewTicker(tidyEvery)
-		defer tick.Stop()
-		for before := map[queue.ID]bool{}; ; {
-			err := r.rules.Reconcile(ctx)
-			if err == nil {
-				before, err = r.tidyOrphans(ctx, before)
-			}
-			switch {
-			case ctx.Err() != nil:
-				return nil
-			case errors.Is(err, queue.ErrStoreClosed):
-				return err
-			case err != nil:
-				r.log.Warn().Err(err).Str("component", "store").Msg("looking for what other nodes left undone; trying again")
-			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return nil
-			}
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for before := map[queue.ID]bool{}; ; {
+		err := r.rules.Reconcile(ctx)
+		if err == nil {
+			before, err = r.tidyOrphans(ctx, before)
 		}
-	})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, queue.ErrStoreClosed):
+			return err
+		case err != nil:
+			r.log.Warn().Err(err).Str("component", "store").Msg("looking for what other nodes left undone; trying again")
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // tidyOrphans has those queues ended that were orphans the last time already: by then the node that deleted the definition,
