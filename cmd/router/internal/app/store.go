@@ -113,11 +113,15 @@ func (r *router) openEmbedded(ctx context.Context) error {
 		return errors.Join(err, s.Close())
 	}
 	r.store = s
-	r.space = func() space {
+	r.space = spaceOn(s)
+	return nil
+}
+
+func spaceOn(s *pebblestore.Store) func() space {
+	return func() space {
 		now := s.Space()
 		return space{full: now.Full, known: now.Known, free: now.Free, least: now.Least}
 	}
-	return nil
 }
 
 // startClock returns a clock that does not begin before what the store has seen.

@@ -51,7 +51,7 @@ func TestWatchSpace(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := &logged{}
-		r := &router{store: store, log: zerolog.New(out)}
+		r := &router{space: spaceOn(store), log: zerolog.New(out)}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- r.watchSpace(ctx) }()
