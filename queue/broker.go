@@ -108,7 +108,8 @@ func (b *Broker) Create(ctx context.Context, name Name, def Definition) (q Queue
 	if err != nil {
 		return Queue{}, false, err
 	}
-	return fromEntry(e), true, nil
+	q = fromEntry(e)
+	return q, true, b.spread(ctx, &q)
 }
 
 func (b *Broker) check(name Name, def Definition) error {
@@ -168,7 +169,7 @@ func (b *Broker) Update(ctx context.Context, name Name, change func(*Definition)
 	}
 	q := fromEntry(e)
 	b.pollers.tell(q.ID)
-	return q, nil
+	return q, b.spread(ctx, &q)
 }
 
 // Ensure returns the queue with the given name, and makes it with the given definition if there is none.

@@ -57,6 +57,7 @@ const (
 	MaxSend        = 1000
 	DedupWindow    = 5 * time.Minute
 	MaxNameLength  = 80
+	MaxPartitions  = 64
 	MaxTags        = 50
 	MaxTagKey      = 128
 	MaxTagValue    = 256
@@ -89,6 +90,10 @@ type Definition struct {
 	MaxMessageSize int `json:"max_message_size,omitempty" yaml:"max_message_size"`
 	// MaxInFlight is how many messages may be in flight at once, at least 1. Zero means 120,000.
 	MaxInFlight int `json:"max_in_flight,omitempty" yaml:"max_in_flight"`
+	// Partitions, 1 to 64, is over how many places a shared store spreads the queue, so that it is not bound to one server; zero
+	// means 1. See [Spreader] for what a queue with more than one does not promise. It can grow, not shrink, and that of a FIFO queue
+	// can not be changed once it had a message; a FIFO queue must have the deduplication scope group. The embedded store has one place.
+	Partitions int `json:"partitions,omitempty" yaml:"partitions"`
 	// ContentBasedDeduplication derives a missing deduplication ID of a FIFO message from its body (SHA-256).
 	ContentBasedDeduplication bool `json:"content_based_deduplication,omitempty" yaml:"content_based_deduplication"`
 	// DeduplicationScope is "queue" (the default) or "group": whether a deduplication ID counts in the queue or within
@@ -140,6 +145,7 @@ type plainDefinition struct {
 	fifo, contentBased            bool
 	delay, retention, receiveWait time.Duration
 	maxMessageSize, maxInFlight   int
+	partitions                    int
 	deduplicationScope            string
 }
 
@@ -148,7 +154,7 @@ func (d *Definition) plain() plainDefinition {
 	p := plainDefinition{
 		fifo: d.FIFO, contentBased: d.ContentBasedDeduplication,
 		delay: time.Duration(d.Delay), retention: d.retention(), receiveWait: time.Duration(d.ReceiveWait),
-		maxMessageSize: d.maxMessageSize(), maxInFlight: d.maxInFlight(), deduplicationScope: d.DeduplicationScope,
+		maxMessageSize: d.maxMessageSize(), maxInFlight: d.maxInFlight(), partitions: max(d.Partitions, 1), deduplicationScope: d.DeduplicationScope,
 	}
 	if p.deduplicationScope == "" {
 		p.deduplicationScope = "queue"
@@ -235,6 +241,12 @@ func (d *Definition) Validate(name string) error {
 	}
 	if d.MaxInFlight < 0 {
 		bad("max_in_flight", "must be at least 1")
+	}
+	switch {
+	case d.Partitions < 0 || d.Partitions > MaxPartitions:
+		bad("partitions", "must be between 1 and 64")
+	case d.Partitions > 1 && d.FIFO && d.DeduplicationScope != "group":
+		bad("partitions", `of a FIFO queue need deduplication_scope: group`)
 	}
 	if d.ContentBasedDeduplication && !d.FIFO {
 		bad("content_based_deduplication", "is only for FIFO queues")

@@ -33,7 +33,7 @@ func TestEveryField(t *testing.T) {
 	t.Parallel()
 	values := map[string][2]string{
 		"fifo": {"true", "false"}, "visibility_timeout": {`"1m"`, `"2m"`}, "delay": {`"1m"`, `"2m"`}, "retention": {`"1m"`, `"2m"`},
-		"receive_wait": {`"1s"`, `"2s"`}, "max_message_size": {"1", "2"}, "max_in_flight": {"1", "2"},
+		"receive_wait": {`"1s"`, `"2s"`}, "max_message_size": {"1", "2"}, "max_in_flight": {"1", "2"}, "partitions": {"2", "3"},
 		"content_based_deduplication": {"true", "false"}, "deduplication_scope": {`"group"`, `"queue"`},
 		"dead_letter":         {`{"queue":"a","max_receives":1}`, `{"queue":"a","max_receives":2}`},
 		"dead_letter_sources": {`{"queues":["a","b"]}`, `{"queues":["a"]}`},

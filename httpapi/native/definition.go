@@ -35,6 +35,8 @@ func readDefinition(body []byte) (queue.Definition, error) {
 			return r.integer(name, &def.MaxMessageSize)
 		case "max_in_flight":
 			return r.integer(name, &def.MaxInFlight)
+		case "partitions":
+			return r.integer(name, &def.Partitions)
 		case "content_based_deduplication":
 			return r.boolean(name, &def.ContentBasedDeduplication)
 		case "deduplication_scope":

@@ -108,7 +108,7 @@ func TestReadDefinition(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
 		"fifo": "true", "visibility_timeout": `"1m"`, "delay": `"1s"`, "retention": `"1d"`, "receive_wait": `"5s"`, "max_message_size": "7",
-		"max_in_flight": "8", "content_based_deduplication": "true", "deduplication_scope": `"group"`, "dead_letter": `{"queue":"q","max_receives":3}`,
+		"max_in_flight": "8", "partitions": "3", "content_based_deduplication": "true", "deduplication_scope": `"group"`, "dead_letter": `{"queue":"q","max_receives":3}`,
 		"dead_letter_sources": `{"deny":true,"queues":["a","b"]}`, "tags": `{"team":"shop","x.y":""}`, "kept": `{"sqs.Policy":"{}"}`,
 	}
 	var all []string

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
@@ -98,10 +100,11 @@ func (s *Store) Load(ctx context.Context, yield func(catalog.Record) error) (rev
 	defer s.end()
 	// A record that changes meanwhile comes again later.
 	records := map[string]catalog.Record{}
-	revision, lastID, _, err = s.changes(ctx, 0, func(name string, r catalog.Record) { records[name] = r })
+	read, err := s.changes(ctx, 0, func(name string, r catalog.Record) { records[name] = r })
 	if err != nil {
 		return 0, 0, err
 	}
+	s.marked.Store(&read.now)
 	for _, r := range records {
 		if r.Deleted {
 			continue
@@ -110,7 +113,14 @@ func (s *Store) Load(ctx context.Context, yield func(catalog.Record) error) (rev
 			return 0, 0, err
 		}
 	}
-	return revision, lastID, nil
+	return read.now.revision, read.lastID, nil
+}
+
+// mark is what a commit has left with its revision, so that it can be told from another commit that got the same number after
+// a failover had lost the first.
+type mark struct {
+	revision uint64
+	text     string
 }
 
 // LoadSince implements [catalog.Shared].
@@ -120,33 +130,46 @@ func (s *Store) LoadSince(ctx context.Context, since uint64, yield func(catalog.
 	}
 	defer s.end()
 	records := map[string]catalog.Record{}
-	revision, lastID, floor, err := s.changes(ctx, since, func(name string, r catalog.Record) { records[name] = r })
+	known := s.marked.Load()
+	read, err := s.changes(ctx, since, func(name string, r catalog.Record) { records[name] = r })
 	if err != nil {
 		return 0, 0, err
 	}
-	if since < floor || revision < since {
+	if since < read.floor || read.now.revision < since || known != nil && known.revision == since && known.text != read.since {
 		return 0, 0, catalog.ErrCompacted
 	}
+	s.marked.Store(&read.now)
 	for _, r := range records {
 		if err := yield(r); err != nil {
 			return 0, 0, err
 		}
 	}
-	return revision, lastID, nil
+	return read.now.revision, read.lastID, nil
 }
 
 // changesLimit is about how many records one call reads.
 const changesLimit = 500
 
+// changed is what is read with changes.
+type changed struct {
+	lastID, floor uint64
+	now           mark
+	since         string // the mark of the revision since which they were asked for
+}
+
 // changes reads the records, traces included, whose revision is above since, in the order of their revisions.
-func (s *Store) changes(ctx context.Context, since uint64, f func(name string, r catalog.Record)) (revision, lastID, floor uint64, err error) {
-	for {
+func (s *Store) changes(ctx context.Context, since uint64, f func(name string, r catalog.Record)) (found changed, err error) {
+	for first := true; ; first = false {
 		reply, err := s.call(ctx, catalogShard, "changes", read, s.c.tag(catalogShard), strconv.FormatUint(since, 10), changesLimit)
 		if err != nil {
-			return 0, 0, 0, err
+			return changed{}, err
 		}
 		a := answerOf(reply)
-		revision, lastID, floor = uint64(a.number()), uint64(a.number()), uint64(a.number())
+		found.now.revision, found.lastID, found.floor = uint64(a.number()), uint64(a.number()), uint64(a.number())
+		from := a.text()
+		if found.now.text = a.text(); first {
+			found.since = from
+		}
 		reached := uint64(a.number())
 		for a.more() {
 			name, text := a.text(), a.text()
@@ -155,15 +178,15 @@ func (s *Store) changes(ctx context.Context, since uint64, f func(name string, r
 			}
 			r, err := parseCatalog(name, text)
 			if err != nil {
-				return 0, 0, 0, err
+				return changed{}, err
 			}
 			f(name, r)
 		}
 		if a.err != nil {
-			return 0, 0, 0, fmt.Errorf("loading definitions: %w", a.err)
+			return changed{}, fmt.Errorf("loading definitions: %w", a.err)
 		}
-		if reached >= revision || reached <= since {
-			return revision, lastID, floor, nil
+		if reached >= found.now.revision || reached <= since {
+			return found, nil
 		}
 		since = reached
 	}
@@ -175,8 +198,9 @@ func (s *Store) Commit(ctx context.Context, revision, lastID uint64, records []c
 		return err
 	}
 	defer s.end()
-	args := make([]any, 3, 3+3*len(records))
-	args[0], args[1], args[2] = s.c.tag(catalogShard), strconv.FormatUint(revision, 10), strconv.FormatUint(lastID, 10)
+	args := make([]any, 4, 4+3*len(records))
+	mine := mark{revision, uuid.NewString()}
+	args[0], args[1], args[2], args[3] = s.c.tag(catalogShard), strconv.FormatUint(revision, 10), strconv.FormatUint(lastID, 10), mine.text
 	for i := range records {
 		r := &records[i]
 		name := catalogName(r)
@@ -189,5 +213,6 @@ func (s *Store) Commit(ctx context.Context, revision, lastID uint64, records []c
 	if _, err := s.call(ctx, catalogShard, "commit", durable, args...); err != nil {
 		return err
 	}
+	s.marked.Store(&mine)
 	return s.awaitNodes(ctx, revision)
 }

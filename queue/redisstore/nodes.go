@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -66,25 +67,31 @@ func (s *Store) Follow(ctx context.Context, caughtUp func(context.Context, uint6
 		defer stop()
 		_, _ = s.beat(last, f.known, 0) // nobody needs to wait for this node any more
 	}()
-	isStale, reached := false, time.Now()
+	// A timer tells that this node is out of touch, whatever it is that does not come back.
+	var mu sync.Mutex
+	isStale := false
+	turn := func(to bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if isStale != to {
+			isStale = to
+			stale(to)
+		}
+	}
+	timer := time.AfterFunc(nodeStale, func() { turn(true) })
+	defer timer.Stop()
 	for {
-		begun := time.Now()
 		err := f.round(ctx)
 		switch {
 		case err == nil:
-			reached = begun
-			if isStale {
-				isStale = false
-				stale(false)
+			if left := nodeStale - time.Since(f.reached); left > 0 {
+				timer.Reset(left)
+				turn(false)
 			}
 		case ctx.Err() != nil:
 			return nil
 		default:
 			f.certain = false
-			if !isStale && time.Since(reached) > nodeStale {
-				isStale = true
-				stale(true)
-			}
 		}
 		select {
 		case <-tick.C:
@@ -102,6 +109,8 @@ type follower struct {
 	// known is the revision that this node has, certain that nothing can have been lost since it was found out.
 	known   uint64
 	certain bool
+	// reached is when the store was last told, before it was.
+	reached time.Time
 }
 
 // round tells what this node has, after catching up if there is more.
@@ -122,10 +131,12 @@ func (f *follower) round(ctx context.Context) error {
 			}
 			f.known = revision
 		}
+		told := time.Now()
 		committed, err := f.s.beat(ctx, f.known, nodeLease)
 		if err != nil {
 			return err
 		}
+		f.reached = told
 		switch {
 		case committed == f.known:
 			f.certain = true

@@ -29,6 +29,8 @@ type Store struct {
 
 	// newest is the last revision of the definitions that was announced, and news has room for one: there was an announcement.
 	newest atomic.Uint64
+	// marked is the mark of the revision that the catalog of this process has.
+	marked atomic.Pointer[mark]
 	news   chan struct{}
 	// spread has room for one: a queue may have more partitions.
 	spread chan struct{}

@@ -258,20 +258,22 @@ local function permit(keys, argv)
 end
 
 -- The definitions. Hash cat holds records by table and name, deleted ones as traces; set catrev has the revision of each, and set
--- catgone that of traces. Hash catmeta has revision, last (ID) and floor: the highest revision of which a trace was forgotten.
-local TRACES = 16000
+-- catgone that of traces. Hash catmeta has revision, last (ID) and floor: the highest revision of which a trace was forgotten. Hash
+-- catmarks has for the last revisions a text that nobody guesses: after a failover that lost some, other sets of changes may have
+-- their numbers.
+local TRACES, MARKS = 16000, 1000
 
 local function catalog_meta(shard)
   local m = call('HMGET', shard .. ':catmeta', 'revision', 'last', 'floor')
   return tonumber(m[1] or 0), m[2] or '0', tonumber(m[3] or 0)
 end
 
--- commit: shard, revision, last ID, then table and name, record and 1 for a deleted one, of each.
+-- commit: shard, revision, last ID, mark, then table and name, record and 1 for a deleted one, of each.
 local function commit(keys, argv)
   local shard, revision = argv[1], tonumber(argv[2])
   local current, _, low = catalog_meta(shard)
   if current + 1 ~= revision then return redis.error_reply('SB CONFLICT') end
-  for i = 4, #argv, 3 do
+  for i = 5, #argv, 3 do
     local name = argv[i]
     call('HSET', shard .. ':cat', name, argv[i + 1])
     call('ZADD', shard .. ':catrev', revision, name)
@@ -290,17 +292,21 @@ local function commit(keys, argv)
       low = max(low, tonumber(old[i + 1]))
     end
   end
+  call('HSET', shard .. ':catmarks', argv[2], argv[4])
+  call('HDEL', shard .. ':catmarks', fmt('%d', revision - MARKS))
   call('HSET', shard .. ':catmeta', 'revision', revision, 'last', argv[3], 'floor', low)
   call('SPUBLISH', shard .. ':wake', '@' .. argv[2])
   return 'OK'
 end
 
--- changes: shard, since, limit. Returns revision, last ID, floor, up to which revision this is, and table and name and record of each:
+-- changes: shard, since, limit. Returns revision, last ID, floor, the marks of since and of the revision or "", up to which revision
+-- this is, and table and name and record of each:
 -- all of a revision or none, at least one revision.
 local function changes(keys, argv)
   local shard, limit = argv[1], tonumber(argv[3])
   local revision, last, low = catalog_meta(shard)
-  local out = { fmt('%d', revision), last, fmt('%d', low), fmt('%d', revision) }
+  local marks = call('HMGET', shard .. ':catmarks', argv[2], fmt('%d', revision))
+  local out = { fmt('%d', revision), last, fmt('%d', low), marks[1] or '', marks[2] or '', fmt('%d', revision) }
   local page = call('ZRANGEBYSCORE', shard .. ':catrev', '(' .. argv[2], '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
   local names = {}
   local cut = #page == 2 * limit and page[#page] or nil
@@ -310,9 +316,9 @@ local function changes(keys, argv)
   if cut then
     if #names == 0 then
       names = call('ZRANGEBYSCORE', shard .. ':catrev', cut, cut)
-      out[4] = cut
+      out[6] = cut
     else
-      out[4] = page[2 * #names]
+      out[6] = page[2 * #names]
     end
   end
   for i = 1, #names do

@@ -113,6 +113,9 @@ func (l *loaded) apply(ctx context.Context, file *config.Config) error {
 	if err := l.rules.Reconcile(ctx); err != nil {
 		return err
 	}
+	if err := l.broker.Spread(ctx); err != nil {
+		return err
+	}
 	l.retirements.addDeleted(result.Deleted, before)
 	if !result.Unchanged {
 		l.log.Info().Str("file", l.opts.Config).Uint64("revision", result.Revision).Int("created", len(result.Created)).

@@ -54,7 +54,7 @@ func (r *router) records(ctx context.Context) (map[uint64]bool, error) {
 }
 
 // tidy does, on one of several nodes, what another one may have left undone when it died: rules that were changed and not
-// reconciled, and queues of deleted definitions. It runs until ctx ends.
+// reconciled, queues of deleted definitions, and queues that were to be spread. It runs until ctx ends.
 func (r *router) tidy(ctx context.Context) error {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
@@ -62,6 +62,9 @@ func (r *router) tidy(ctx context.Context) error {
 		err := r.rules.Reconcile(ctx)
 		if err == nil {
 			before, err = r.tidyOrphans(ctx, before)
+		}
+		if err == nil {
+			err = r.broker.Spread(ctx)
 		}
 		switch {
 		case ctx.Err() != nil:
