@@ -31,18 +31,18 @@ func Cluster(t testing.TB, masters, replicasPerMaster int, opts Options) *Cluste
 	t.Helper()
 	g := &ClusterGroup{t: t}
 	for i := range masters * (1 + replicasPerMaster) {
-		busPort := freePort(t)
-		g.Nodes = append(g.Nodes, newServer(t, opts,
+		s := newServer(t, opts, i,
 			"cluster-enabled yes",
 			"cluster-config-file nodes.conf",
-			fmt.Sprintf("cluster-port %d", busPort),
 			"cluster-node-timeout "+opts.nodeTimeout(),
 			// A replica may stand for election however long it has been without its master, as Kill and Pause have it be.
 			"cluster-replica-validity-factor 0",
-			"cluster-allow-replica-migration no"))
+			"cluster-allow-replica-migration no")
+		s.busPort = s.freePort()
+		s.configure(fmt.Sprintf("cluster-port %d", s.busPort))
+		s.begin()
+		g.Nodes = append(g.Nodes, s)
 		g.shard = append(g.shard, i%masters)
-		g.Nodes[i].begin()
-		g.Nodes[i].busPort = busPort
 	}
 	for i, s := range g.Nodes {
 		s.ready()
@@ -76,7 +76,7 @@ func (g *ClusterGroup) Addrs() []string { return addrs(g.Nodes) }
 
 // Client returns a client of the cluster, which the test's cleanup closes.
 func (g *ClusterGroup) Client() *redis.ClusterClient {
-	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: g.Addrs()})
+	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: g.Addrs(), Dialer: dialer(g.Nodes)})
 	g.t.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -143,8 +143,8 @@ func (g *ClusterGroup) ReplicasOf(s *Server) []*Server {
 	return others
 }
 
-// WaitFailover waits until another node of old's shard is its master and all nodes that run, but old, say so and call the
-// cluster well. It returns the new master. Old may run or not.
+// WaitFailover waits until another node of old's shard is its master, all nodes say so and call the cluster well. It returns
+// the new master. Old is not asked, nor are nodes that were killed, paused or cut off.
 func (g *ClusterGroup) WaitFailover(old *Server) *Server {
 	g.t.Helper()
 	var master *Server
@@ -173,9 +173,9 @@ func (g *ClusterGroup) Failover(replica *Server) {
 	})
 }
 
-// WaitReady waits until all nodes that run know all nodes, call the cluster well and agree on who owns which slot and who
-// is whose replica, until no node that runs is taken for failed, and until each replica that runs has a link to its master.
-// Those that were killed or paused are left out.
+// WaitReady waits until all nodes know all nodes, call the cluster well and agree on who owns which slot and who is whose
+// replica, until none is taken for failed, and until each replica has a link to its master. Nodes that were killed, paused
+// or cut off are left out.
 func (g *ClusterGroup) WaitReady() {
 	g.t.Helper()
 	harness.Until(g.t, "a cluster in good order", func() (bool, string) {
@@ -187,7 +187,7 @@ func (g *ClusterGroup) WaitReady() {
 			return false, err.Error()
 		}
 		for _, s := range g.Nodes {
-			if !s.answers() {
+			if !s.present() {
 				continue
 			}
 			answer, err := s.ask("INFO", "replication")
@@ -216,7 +216,7 @@ func (g *ClusterGroup) agree(views views) error {
 				return fmt.Errorf("%s does not know %s", v.of.Addr(), s.Addr())
 			case node.master != first.master || node.slots != first.slots || node.has("master") != first.has("master"):
 				return fmt.Errorf("%s and %s see %s otherwise", v.of.Addr(), views[0].of.Addr(), s.Addr())
-			case s.answers() && (node.has("fail") || node.has("fail?") || node.has("handshake")):
+			case s.present() && (node.has("fail") || node.has("fail?") || node.has("handshake")):
 				return fmt.Errorf("%s says of %s: %v", v.of.Addr(), s.Addr(), node.flags)
 			case i != g.shard[i] && node.slots == "" && node.master == "":
 				return fmt.Errorf("%s does not see %s as a replica", v.of.Addr(), s.Addr())
@@ -226,7 +226,8 @@ func (g *ClusterGroup) agree(views views) error {
 	return nil
 }
 
-// WaitInSync waits until every replica that runs has what its master wrote until now.
+// WaitInSync waits until every replica has what its master wrote until now, except those that were killed, paused or cut
+// off.
 func (g *ClusterGroup) WaitInSync() {
 	g.t.Helper()
 	for _, master := range g.Masters() {
@@ -234,12 +235,12 @@ func (g *ClusterGroup) WaitInSync() {
 	}
 }
 
-// views asks every node that runs, but one, for its view. It returns none and the reason when one does not answer or does
-// not call the cluster well.
+// views asks every node that is present, but one, for its view. It returns none and the reason when one does not answer or
+// does not call the cluster well.
 func (g *ClusterGroup) views(but *Server) (views, string) {
 	var all views
 	for _, s := range g.Nodes {
-		if s == but || !s.answers() {
+		if s == but || !s.present() {
 			continue
 		}
 		info, err := s.ask("CLUSTER", "INFO")
@@ -256,7 +257,7 @@ func (g *ClusterGroup) views(but *Server) (views, string) {
 		all = append(all, v)
 	}
 	if len(all) == 0 {
-		return nil, "no node runs"
+		return nil, "no node is present"
 	}
 	return all, ""
 }

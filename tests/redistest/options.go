@@ -21,6 +21,19 @@ type Options struct {
 	NodeTimeout time.Duration
 	// Args are further arguments of the command line, such as "--min-replicas-to-write", "1". They win over the rest.
 	Args []string
+	// Namespace is where one server runs. Nil is the network of the test.
+	Namespace *Namespace
+	// Network is where a group runs: its i-th data server in the i-th namespace, with the i-th Sentinel. Namespaces that are
+	// left over are the test's. It wins over Namespace; nil is the network of the test.
+	Network *Network
+}
+
+// node is where the i-th server of a group runs, nil in the network of the test.
+func (o Options) node(i int) *Namespace {
+	if o.Network == nil {
+		return o.Namespace
+	}
+	return o.Network.Nodes[i]
 }
 
 func (o Options) conf() []string {

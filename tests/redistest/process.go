@@ -27,6 +27,9 @@ func startProcess(s *Server) (*process, error) {
 	}
 	defer func() { _ = out.Close() }()
 	cmd := exec.Command(program, s.arguments()...)
+	if s.node != nil {
+		cmd = s.node.Command(program, s.arguments()...)
+	}
 	cmd.Dir = filepath.Dir(s.logFile())
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = ownGroup()

@@ -19,10 +19,10 @@ type Group struct {
 // Replicated starts a master and its replicas, and waits until all of them are in sync.
 func Replicated(t testing.TB, replicas int, opts Options) *Group {
 	t.Helper()
-	g := &Group{t: t, Master: newServer(t, opts)}
+	g := &Group{t: t, Master: newServer(t, opts, 0)}
 	g.Master.begin()
-	for range replicas {
-		r := newServer(t, opts, fmt.Sprintf("replicaof %s %d", g.Master.Host, g.Master.Port))
+	for i := range replicas {
+		r := newServer(t, opts, 1+i, fmt.Sprintf("replicaof %s %d", g.Master.Host, g.Master.Port))
 		r.begin()
 		g.Replicas = append(g.Replicas, r)
 	}
@@ -34,13 +34,13 @@ func Replicated(t testing.TB, replicas int, opts Options) *Group {
 	return g
 }
 
-// WaitInSync waits until every replica that runs has what the master wrote until now.
+// WaitInSync waits until every replica has what the master wrote until now, except those that were killed, paused or cut off.
 func (g *Group) WaitInSync() {
 	g.t.Helper()
 	waitInSync(g.t, func() (*Server, string) { return g.Master, "" }, g.Replicas)
 }
 
-// waitInSync waits until those of the servers that run follow the master and have what it wrote until now. If another
+// waitInSync waits until those of the servers that are present follow the master and have what it wrote until now. If another
 // becomes the master meanwhile, that one counts, from then on. While there is none, master says what there is.
 func waitInSync(t testing.TB, master func() (*Server, string), servers []*Server) {
 	t.Helper()
@@ -67,7 +67,7 @@ func waitInSync(t testing.TB, master func() (*Server, string), servers []*Server
 			leader = now
 		}
 		for _, s := range servers {
-			if s == leader || !s.answers() {
+			if s == leader || !s.present() {
 				continue
 			}
 			if ok, state := follows(s, leader, offset); !ok {

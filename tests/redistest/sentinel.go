@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -44,7 +45,7 @@ func Sentinel(t testing.TB, replicas int, opts Options) *SentinelGroup {
 	ids := make([]string, sentinels)
 	for i := range ids {
 		ids[i] = newID()
-		g.Sentinels = append(g.Sentinels, prepare(t, "redis-sentinel", nil, nil))
+		g.Sentinels = append(g.Sentinels, prepare(t, "redis-sentinel", opts.node(i), nil, nil))
 	}
 	for i, s := range g.Sentinels {
 		s.configure(g.conf(i, ids, opts)...)
@@ -117,7 +118,11 @@ func (g *SentinelGroup) Addrs() []string { return addrs(g.Sentinels) }
 
 // Client returns a client that finds the master through the Sentinels. The test's cleanup closes it.
 func (g *SentinelGroup) Client() *redis.Client {
-	c := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: g.Name, SentinelAddrs: g.Addrs()})
+	c := redis.NewFailoverClient(&redis.FailoverOptions{
+		MasterName:    g.Name,
+		SentinelAddrs: g.Addrs(),
+		Dialer:        dialer(slices.Concat(g.Servers, g.Sentinels)),
+	})
 	g.t.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -140,15 +145,12 @@ func (g *SentinelGroup) master() (master *Server, said string) {
 	for _, sentinel := range g.Sentinels {
 		answer, err := sentinel.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", g.Name)
 		said += fmt.Sprintf("%s: %v %v; ", sentinel.Addr(), answer, err)
-		addr, _ := answer.([]any)
-		if len(addr) != 2 {
-			continue
-		}
 		for _, s := range g.Servers {
-			if addr[0] == s.Host && addr[1] == strconv.Itoa(s.Port) {
-				if votes[s]++; votes[s] == quorum {
-					master = s
-				}
+			if !isAddr(answer, s) {
+				continue
+			}
+			if votes[s]++; votes[s] == quorum {
+				master = s
 			}
 		}
 	}
@@ -174,24 +176,39 @@ func (g *SentinelGroup) WaitFailover(old *Server) *Server {
 }
 
 // Failover tells a Sentinel to make a replica the master without the old one's having failed, waits for it, and returns the
-// new master.
+// new master. It tells it again when nothing came of it: another Sentinel that has not heard of it yet may turn the chosen
+// replica back into one.
 func (g *SentinelGroup) Failover() *Server {
 	g.t.Helper()
 	old := g.Master()
-	harness.Until(g.t, "a Sentinel that starts a failover", func() (bool, string) {
+	harness.Until(g.t, "a failover on request", func() (bool, string) {
 		for _, s := range g.Sentinels {
-			if !s.answers() {
+			if !s.present() {
 				continue
 			}
-			_, err := s.ask("SENTINEL", "FAILOVER", g.Name)
-			return err == nil, fmt.Sprint(err)
+			answer, err := s.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", g.Name)
+			if err != nil {
+				return false, err.Error()
+			}
+			if !isAddr(answer, old) {
+				return true, ""
+			}
+			_, err = s.ask("SENTINEL", "FAILOVER", g.Name) // one that is under way is an error
+			return false, fmt.Sprint(err)
 		}
-		return false, "no Sentinel runs"
+		return false, "no Sentinel is present"
 	})
 	return g.WaitFailover(old)
 }
 
-// WaitInSync waits until every other server that runs is a replica of the master and has what the master wrote until now.
+// isAddr says whether an answer is the address of a server: a list of host and port.
+func isAddr(answer any, s *Server) bool {
+	addr, _ := answer.([]any)
+	return len(addr) == 2 && addr[0] == s.Host && addr[1] == strconv.Itoa(s.Port)
+}
+
+// WaitInSync waits until every other server is a replica of the master and has what the master wrote until now,
+// except those that were killed, paused or cut off.
 func (g *SentinelGroup) WaitInSync() {
 	g.t.Helper()
 	waitInSync(g.t, g.master, g.Servers)

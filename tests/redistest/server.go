@@ -34,6 +34,7 @@ type Server struct {
 	t       testing.TB
 	program string   // redis-server or redis-sentinel
 	args    []string // after the name of the configuration
+	node    *Namespace
 
 	mu     sync.Mutex // guards what follows
 	run    runner     // nil before the first start
@@ -59,27 +60,32 @@ type runner interface {
 // Start starts one server and waits until it answers.
 func Start(t testing.TB, opts Options) *Server {
 	t.Helper()
-	s := newServer(t, opts)
+	s := newServer(t, opts, 0)
 	s.begin()
 	s.ready()
 	return s
 }
 
-// newServer prepares a data server; conf are lines of configuration besides those of opts.
-func newServer(t testing.TB, opts Options, conf ...string) *Server {
+// newServer prepares the i-th data server of a group; conf are lines of configuration besides those of opts.
+func newServer(t testing.TB, opts Options, i int, conf ...string) *Server {
 	t.Helper()
-	return prepare(t, "redis-server", append(opts.conf(), conf...), opts.Args)
+	return prepare(t, "redis-server", opts.node(i), append(opts.conf(), conf...), opts.Args)
 }
 
 // prepare gives a server its place and its configuration. The caller starts it.
-func prepare(t testing.TB, program string, conf, args []string) *Server {
+func prepare(t testing.TB, program string, node *Namespace, conf, args []string) *Server {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
 		t.Fatalf("redistest: no %s on this machine: run `make test-setup` (%v)", program, err)
 	}
-	s := &Server{t: t, program: program, args: args, Dir: t.TempDir(), Host: "127.0.0.1", Port: freePort(t)}
+	s := &Server{t: t, program: program, args: args, node: node, Dir: t.TempDir(), Host: "127.0.0.1"}
+	if node != nil {
+		s.Host = node.IP
+	}
+	s.Port = s.freePort()
 	conf = append([]string{
 		"bind " + s.Host,
+		"protected-mode no", // or another address than the loopback's wants a password
 		"port " + strconv.Itoa(s.Port),
 		"dir " + strconv.Quote(s.Dir),
 		"logfile " + strconv.Quote(s.logFile()),
@@ -88,6 +94,15 @@ func prepare(t testing.TB, program string, conf, args []string) *Server {
 	s.configure(conf...)
 	t.Cleanup(s.end)
 	return s
+}
+
+// freePort returns a port at the server's address that nobody uses, claimed until the end of the test.
+func (s *Server) freePort() int {
+	s.t.Helper()
+	if s.node != nil {
+		return s.node.freePort()
+	}
+	return freePort(s.t)
 }
 
 // configure adds lines to the configuration, for the next start.
@@ -148,7 +163,9 @@ func (s *Server) ready() {
 
 // ping asks on a connection of its own, because a client's pool waits a second after dials that failed.
 func (s *Server) ping() error {
-	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Second)
+	defer cancel()
+	conn, err := s.dial(ctx, "tcp", s.Addr())
 	if err != nil {
 		return err
 	}
@@ -213,6 +230,11 @@ func (s *Server) runs() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.run != nil && s.run.running()
+}
+
+// present says whether the server answers and, where there is a [Network], is not cut off.
+func (s *Server) present() bool {
+	return s.answers() && (s.node == nil || !s.node.away.Load())
 }
 
 // answers says whether the server runs and is not paused.
@@ -297,6 +319,26 @@ func (s *Server) ask(args ...any) (any, error) {
 	return s.Do(ctx, args...)
 }
 
+// dial connects from where the server is: a test reaches it also when it is cut off.
+func (s *Server) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if s.node != nil {
+		return s.node.DialContext(ctx, network, addr)
+	}
+	return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, addr)
+}
+
+// dialer connects to each of the servers from where it is.
+func dialer(servers []*Server) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		for _, s := range servers {
+			if s.Addr() == addr {
+				return s.dial(ctx, network, addr)
+			}
+		}
+		return nil, fmt.Errorf("no server of this test is at %s", addr)
+	}
+}
+
 // Client returns a client of this server alone, which the test's cleanup closes. It tries each command once.
 func (s *Server) Client() *redis.Client {
 	c := s.newClient()
@@ -309,7 +351,7 @@ func (s *Server) newClient() *redis.Client {
 		Addr:                  s.Addr(),
 		MaxRetries:            -1,
 		ContextTimeoutEnabled: true,
-		DialTimeout:           time.Second,
+		Dialer:                s.dial,
 		ReadTimeout:           -1, // the context's
 	})
 }
