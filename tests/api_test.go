@@ -398,8 +398,7 @@ func TestOperations(t *testing.T) {
 	if a := r.Do(http.MethodGet, "/healthz", nil, ""); a.Status != 200 {
 		t.Errorf("/healthz: %s", a)
 	}
-	metrics := r.Do(http.MethodGet, "/metrics", nil, "")
-	if metrics.Status != 200 || !strings.Contains(string(metrics.Body), "# TYPE") || !strings.Contains(string(metrics.Body), "big-orders") {
+	if metrics := r.Metrics(); !strings.Contains(metrics, "# TYPE") || !strings.Contains(metrics, "big-orders") {
 		t.Errorf("/metrics: %.2000s", metrics)
 	}
 	var openapi struct {

@@ -13,6 +13,7 @@ import (
 // and takes nothing new.
 func TestFullFromTheStart(t *testing.T) {
 	t.Parallel()
+	harness.EmbeddedOnly(t, "it is the disk that is full")
 	r := harness.Start(t, harness.Options{Env: []string{"ROUTER_MIN_FREE=1000000TiB"}})
 	r.Stderr.WaitFor(t, "the store is full")
 	answer := r.Do(http.MethodPost, "/v1/events", nil, `{"source":"s","type":"t"}`)

@@ -89,7 +89,7 @@ func TestFileOwnsItsDefinitions(t *testing.T) {
 	// At a start that is an error which keeps it from starting; without the file, what it declared is still there.
 	r.Stop()
 	r.Launch()
-	if code := r.Wait(t, harness.Limit); code != 1 || !strings.Contains(r.Stderr.String(), "mine") {
+	if code := r.Wait(harness.Limit); code != 1 || !strings.Contains(r.Stderr.String(), "mine") {
 		t.Errorf("starting with a file that takes an API's queue: exit code %d, %s", code, r.Stderr)
 	}
 	file := r.ConfigFile

@@ -165,12 +165,12 @@ func TestFlagsHaveTwinsInTheEnvironment(t *testing.T) {
 // TestDataDirectoryIsLocked: a second router on the same data directory does not start.
 func TestDataDirectoryIsLocked(t *testing.T) {
 	t.Parallel()
+	harness.EmbeddedOnly(t, "it has a data directory")
 	r := harness.Start(t, harness.Options{})
-	first := r.Process
-	r.Launch()
-	if code := r.Wait(t, harness.Limit); code == 0 || !strings.Contains(r.Stderr.String(), "in use by another process") {
-		t.Errorf("a second router ended with %d and said %q, want it to say that the directory is in use", code, r.Stderr)
+	second := *r.Nodes[0]
+	second.Launch()
+	if code := second.Wait(t, harness.Limit); code == 0 || !strings.Contains(second.Stderr.String(), "in use by another process") {
+		t.Errorf("a second router ended with %d and said %q, want it to say that the directory is in use", code, second.Stderr)
 	}
-	r.Process = first
 	r.Stop()
 }

@@ -35,8 +35,9 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 // Main runs the tests of a package, fails if they leave goroutines behind, and removes the binary. It is what TestMain
-// calls.
-func Main(m *testing.M) {
+// calls. stores are those that the environment may ask for, besides the embedded one: see Store.
+func Main(m *testing.M, stores ...Store) {
+	sharedStores = stores
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if dir, err := binaryDir(); err == nil {
 			_ = os.RemoveAll(dir)

@@ -11,14 +11,24 @@ import (
 
 // Lines are the lines a process prints, as they come.
 type Lines struct {
-	mu    sync.Mutex // guards what follows
-	lines []string
-	ended bool
+	// all gets every line too; nil for none.
+	all *Lines
+
+	mu      sync.Mutex // guards what follows
+	lines   []string
+	sources int // that have not ended
 	// more is closed and replaced whenever a line came or the end did.
 	more chan struct{}
 }
 
-func newLines() *Lines { return &Lines{more: make(chan struct{})} }
+// newLines returns lines of one source, or, as a whole that several others are part of, of none so far.
+func newLines(sources int, all *Lines) *Lines {
+	l := &Lines{more: make(chan struct{}), sources: sources, all: all}
+	if all != nil {
+		all.source(1)
+	}
+	return l
+}
 
 // read takes lines from r until its end.
 func (l *Lines) read(r io.Reader) {
@@ -30,13 +40,24 @@ func (l *Lines) read(r io.Reader) {
 	if err := scanner.Err(); err != nil {
 		l.add("harness: reading the output: " + err.Error())
 	}
+	l.source(-1)
+	if l.all != nil {
+		l.all.source(-1)
+	}
+}
+
+// source takes note of one more that adds lines, or of one less.
+func (l *Lines) source(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ended = true
+	l.sources += n
 	l.wakeLocked()
 }
 
 func (l *Lines) add(line string) {
+	if l.all != nil {
+		l.all.add(line)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, line)
@@ -51,7 +72,7 @@ func (l *Lines) wakeLocked() {
 func (l *Lines) from(n int) (lines []string, ended bool, more <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lines[min(n, len(l.lines)):], l.ended, l.more
+	return l.lines[min(n, len(l.lines)):], l.sources == 0, l.more
 }
 
 // All returns the lines so far.

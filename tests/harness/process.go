@@ -32,12 +32,17 @@ type Command struct {
 // failed.
 func Run(t testing.TB, c Command) *Process {
 	t.Helper()
+	return run(t, c, nil, nil)
+}
+
+// run is Run, and what is printed is part of allOut and allErr too, if there are such.
+func run(t testing.TB, c Command, allOut, allErr *Lines) *Process {
+	t.Helper()
 	cmd := exec.Command(c.Path, c.Args...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.SysProcAttr = dieWithParent()
 	cmd.WaitDelay = time.Second // a grandchild that keeps the pipes open must not hold up the test
-	p := &Process{Stdout: newLines(), Stderr: newLines(), cmd: cmd, done: make(chan struct{})}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +54,7 @@ func Run(t testing.TB, c Command) *Process {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("starting %s: %v", c.Path, err)
 	}
+	p := &Process{Stdout: newLines(1, allOut), Stderr: newLines(1, allErr), cmd: cmd, done: make(chan struct{})}
 	var outputs sync.WaitGroup
 	outputs.Go(func() { p.Stdout.read(stdout) })
 	outputs.Go(func() { p.Stderr.read(stderr) })
@@ -74,6 +80,16 @@ func tail(l *Lines) string {
 		s = "…" + s[len(s)-most:]
 	}
 	return s
+}
+
+// Running says whether the program has not ended.
+func (p *Process) Running() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // Kill ends the program with SIGKILL and waits for its end. It may have ended before.
