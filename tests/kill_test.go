@@ -27,24 +27,31 @@ func seededRandom(t *testing.T) (*rand.Rand, uint64) {
 // killRound is one round of a test that kills the router under its clients: they work until so many of their requests were
 // acknowledged.
 type killRound struct {
+	// victim is the node to kill; nil for all. The clients go on by the others until as many requests more were acknowledged.
+	victim *harness.Node
+
 	killAfter    int64
 	acknowledged atomic.Int64
 	enough       chan struct{} // closed when killAfter requests were acknowledged
-	stop         chan struct{} // closed when the router was killed
+	more         chan struct{} // closed when that was so twice
+	stop         chan struct{} // closed when the clients should end
 }
 
 func newKillRound(killAfter int64) *killRound {
-	return &killRound{killAfter: killAfter, enough: make(chan struct{}), stop: make(chan struct{})}
+	return &killRound{killAfter: killAfter, enough: make(chan struct{}), more: make(chan struct{}), stop: make(chan struct{})}
 }
 
 // acked counts a request.
 func (k *killRound) acked() {
-	if k.acknowledged.Add(1) == k.killAfter {
+	switch k.acknowledged.Add(1) {
+	case k.killAfter:
 		close(k.enough)
+	case 2 * k.killAfter:
+		close(k.more)
 	}
 }
 
-// over says whether the router was killed.
+// over says whether the clients should end.
 func (k *killRound) over() bool {
 	select {
 	case <-k.stop:
@@ -54,21 +61,33 @@ func (k *killRound) over() bool {
 	}
 }
 
-// kill waits until enough was acknowledged, kills the router and waits for the clients to end. It returns when the kill began.
+// kill waits until enough was acknowledged, kills the router or one node of it, and waits for the clients to end. It returns
+// when the kill began.
 func (k *killRound) kill(t *testing.T, r *harness.Router, clients *sync.WaitGroup) (began time.Time) {
+	t.Helper()
+	k.await(t, k.enough, k.killAfter)
+	began = time.Now()
+	if k.victim != nil {
+		k.victim.Kill()
+		k.await(t, k.more, 2*k.killAfter)
+	} else {
+		r.Kill()
+	}
+	close(k.stop)
+	clients.Wait()
+	return began
+}
+
+// await waits until so many requests were acknowledged.
+func (k *killRound) await(t *testing.T, reached <-chan struct{}, want int64) {
 	t.Helper()
 	limit := time.NewTimer(harness.Limit)
 	defer limit.Stop()
 	select {
-	case <-k.enough:
+	case <-reached:
 	case <-limit.C:
-		t.Errorf("%d requests were acknowledged in %v, want %d", k.acknowledged.Load(), harness.Limit, k.killAfter)
+		t.Errorf("%d requests were acknowledged in %v, want %d", k.acknowledged.Load(), harness.Limit, want)
 	}
-	began = time.Now()
-	r.Kill()
-	close(k.stop)
-	clients.Wait()
-	return began
 }
 
 // complaints are what clients found wrong. Its lock guards what it is part of.

@@ -122,21 +122,10 @@ queues:
 // waitFor waits until a transfer is in a state. What a kill left leased comes back within a minute.
 func waitFor(t *testing.T, r *harness.Router, id, state string) {
 	t.Helper()
-	deadline := time.NewTimer(4 * harness.Limit)
-	defer deadline.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	harness.Within(t, 4*harness.Limit, "the transfer to be "+state, func() (bool, string) {
 		tr := transferOf(t, r, id)
-		if tr.State == state {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("the transfer is %+v, want it %s", tr, state)
-		}
-	}
+		return tr.State == state, fmt.Sprintf("%+v", tr)
+	})
 }
 
 // TestRedriveToAnother moves to a queue that is named, what a function did not accept as well, and ends one in the middle.

@@ -157,9 +157,11 @@ func moveOperations(t *testing.T, s *sqsScene) {
 }
 
 // waitForTask waits until the newest move task of a queue is in a state.
+//
+// What a kill left leased comes back within a minute.
 func (s *sqsScene) waitForTask(name, status string) (task types.ListMessageMoveTasksResultEntry) {
 	s.t.Helper()
-	harness.Until(s.t, "the task to be "+status, func() (bool, string) {
+	harness.Within(s.t, 4*harness.Limit, "the task to be "+status, func() (bool, string) {
 		out, err := s.ListMessageMoveTasks(s.t.Context(), &sqs.ListMessageMoveTasksInput{SourceArn: aws.String(s.arn(name))})
 		s.ok(err, "ListMessageMoveTasks")
 		if len(out.Results) != 1 {

@@ -17,8 +17,8 @@ aws: {purge_wait: 1s, recreate_wait: 1s}
 queues:
   declared: {delay: 3s}
 `})
-	overBoth(t, r, "purge", purgeWait)
-	overBoth(t, r, "recreate", recreateWait)
+	overBoth(t, r.Only(0), "purge", purgeWait) // each node keeps them for itself
+	overBoth(t, r.Only(0), "recreate", recreateWait)
 	overBoth(t, r, "declared", declaredQueue)
 }
 

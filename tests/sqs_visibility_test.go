@@ -29,7 +29,7 @@ queues:
 	overBoth(t, r, "polls", longPolls)
 	overBoth(t, r, "waiters", severalWaiters)
 	overBoth(t, r, "limit", inFlightLimit)
-	overBoth(t, r, "purge", purgeTakesAll)
+	overBoth(t, r.Only(0), "purge", purgeTakesAll) // of the last purge only the node knows that did it
 }
 
 func delays(t *testing.T, s *sqsScene) {

@@ -80,6 +80,13 @@ func Start(t testing.TB, opts Options) *Router {
 	return r
 }
 
+// Only returns the router with a Client that speaks to one node.
+func (r *Router) Only(node int) *Router {
+	one := *r
+	one.Client = r.Nodes[node].Client
+	return &one
+}
+
 // Restart starts the nodes that do not run anew, on what the router left, and waits until all are ready. A router of one
 // node has another address then.
 func (r *Router) Restart() {

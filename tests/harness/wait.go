@@ -13,7 +13,13 @@ const Limit = 30 * time.Second
 // of but by asking. After Limit the test fails with what check said last.
 func Until(t testing.TB, what string, check func() (done bool, state string)) {
 	t.Helper()
-	deadline := time.NewTimer(Limit)
+	Within(t, Limit, what, check)
+}
+
+// Within is Until for what may take longer, or must not take as long as Limit.
+func Within(t testing.TB, limit time.Duration, what string, check func() (done bool, state string)) {
+	t.Helper()
+	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -25,7 +31,7 @@ func Until(t testing.TB, what string, check func() (done bool, state string)) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("waited %v for %s; last seen: %s", Limit, what, state)
+			t.Fatalf("waited %v for %s; last seen: %s", limit, what, state)
 		}
 	}
 }
