@@ -13,8 +13,10 @@ type ID uint64
 // Store is what a storage engine implements: the queue operations that must be atomic, and nothing else. It knows no
 // names and no definitions; what a definition decides comes with each request.
 //
-// Time. Every method that depends on time takes now and compares with it alone; a store never reads a clock. Times count
-// in whole milliseconds (rounded down). A store remembers the latest now of each queue and treats an earlier one as that,
+// Time. Every method that depends on time takes now, which the caller has just read from its clock. A store on one machine
+// compares with it alone. One that several nodes share may go by a time of its own instead: now then says how far ahead of that
+// clock the caller means, and deadlines and due times are returned by the caller's clock, while Sent, FirstReceived and sequence
+// numbers are as they are kept. Times count in whole milliseconds (rounded down). A store remembers the latest now of each queue and treats an earlier one as that,
 // so that a clock that steps back can not make time run backwards inside a queue.
 //
 // Durability is as the package comment says. When a call returns an error wrapping [ErrStoreClosed] or [ErrUnavailable], it is
@@ -395,7 +397,7 @@ type Expired struct {
 // Watcher tells which queues of a set may have something to receive. It costs nothing for queues that stay idle. Its
 // methods may be called concurrently, but it is meant for one goroutine that loops: Ready, receive, wait for Wake or Next.
 type Watcher interface {
-	// A watcher may go by the last Delay that a receive from the queue gave.
+	// A watcher may go by the last Delay that a receive from the queue gave, in this process or another.
 
 	// Set adds queues to the set and removes others. An added queue is reported by the next Ready if it has something.
 	Set(add, remove []ID)

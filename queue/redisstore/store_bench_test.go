@@ -2,11 +2,16 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/storetest"
@@ -109,4 +114,117 @@ func (s *server) spent(b *testing.B) int64 {
 		b.Fatal(err)
 	}
 	return n
+}
+
+// BenchmarkFloor does with the fewest commands of Redis what a queue needs at least (XADD, XREADGROUP, XACK and XDEL: no delays, no
+// counts, no groups, no deadlines of its own), over the same connections and in the same batches as BenchmarkStore, for a
+// comparison in one run.
+func BenchmarkFloor(b *testing.B) {
+	server := start(b)
+	for _, callers := range []int{1, 64} {
+		for _, batch := range []int{1, 10} {
+			b.Run(fmt.Sprintf("callers=%d/batch=%d", callers, batch), func(b *testing.B) { benchmarkFloor(b, server, callers, batch) })
+		}
+	}
+}
+
+func benchmarkFloor(b *testing.B, server *server, callers, batch int) {
+	opened, err := newPlace(server.addr).Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := opened.(*Store)
+	defer s.Close()
+	ctx, body := context.Background(), make([]byte, 1024)
+	m, err := s.c.master(ctx, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	do := func(args ...any) any {
+		reply, _, err := m.plain.do(ctx, redis.NewCmd(ctx, args...))
+		if err != nil && !errors.Is(err, redis.Nil) {
+			b.Error(err)
+		}
+		return reply
+	}
+	stream := s.c.tag(0) + ":floor"
+	do("xgroup", "create", stream, "g", "$", "mkstream")
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var wg sync.WaitGroup
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range callers {
+		wg.Go(func() {
+			for left.Add(int64(-batch))+int64(batch) > 0 && !b.Failed() {
+				var sent sync.WaitGroup
+				for range batch { // as many commands, which go together
+					sent.Go(func() { do("xadd", stream, "*", "b", body) })
+				}
+				sent.Wait()
+				reply, _ := do("xreadgroup", "group", "g", "c", "count", batch, "streams", stream, ">").([]any)
+				if len(reply) == 0 {
+					continue
+				}
+				ack, del := []any{"xack", stream, "g"}, []any{"xdel", stream}
+				for _, entry := range reply[0].([]any)[1].([]any) {
+					id := entry.([]any)[0]
+					ack, del = append(ack, id), append(del, id)
+				}
+				sent.Go(func() { do(ack...) })
+				do(del...)
+				sent.Wait()
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+}
+
+// BenchmarkMasters tells how the work of one queue divides over the masters of a cluster: calls of functions for each message, and
+// the share of the busiest master in the time that all of them spend.
+func BenchmarkMasters(b *testing.B) {
+	nodes := startCluster(b, 3, false)
+	for _, partitions := range []int{1, 3, 6} {
+		b.Run(fmt.Sprintf("partitions=%d", partitions), func(b *testing.B) {
+			opened, err := newPlace(nodes[0].addr).Open()
+			if err != nil {
+				b.Fatal(err)
+			}
+			s := opened.(*Store)
+			defer s.Close()
+			ctx, body := context.Background(), make([]byte, 1024)
+			if err := s.Spread(ctx, 1, queue.Standard, partitions); err != nil {
+				b.Fatal(err)
+			}
+			before := make([]int64, len(nodes))
+			for i, node := range nodes {
+				before[i] = node.spent(b)
+			}
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for range 64 {
+				wg.Go(func() {
+					for left.Add(-10) > -10 && !b.Failed() {
+						if err := storetest.Cycle(ctx, s, queue.Standard, "", body, 10); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.StopTimer()
+			var all, most int64
+			for i, node := range nodes {
+				spent := node.spent(b) - before[i]
+				all, most = all+spent, max(most, spent)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+			b.ReportMetric(float64(all)/float64(b.N), "µs/msg")
+			b.ReportMetric(float64(most)/float64(all), "busiest")
+		})
+	}
 }

@@ -69,7 +69,7 @@ func benchmark(b *testing.B, h Harness, kind queue.Kind, groups bool, callers, b
 				} else if rest < int64(n) {
 					n = int(rest)
 				}
-				if err := cycle(ctx, s, kind, group, body, n); err != nil {
+				if err := Cycle(ctx, s, kind, group, body, n); err != nil {
 					b.Error(err)
 					return
 				}
@@ -81,8 +81,8 @@ func benchmark(b *testing.B, h Harness, kind queue.Kind, groups bool, callers, b
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 }
 
-// cycle appends n messages and acknowledges what one receive of n then gives: its own, or as many of others'.
-func cycle(ctx context.Context, s queue.Store, kind queue.Kind, group string, body []byte, n int) error {
+// Cycle appends n messages and acknowledges what one receive of n then gives: its own, or as many of others'.
+func Cycle(ctx context.Context, s queue.Store, kind queue.Kind, group string, body []byte, n int) error {
 	entries := make([]queue.Entry, n)
 	for i := range entries {
 		entries[i] = queue.Entry{Queue: 1, Kind: kind, Message: queue.Message{ID: queue.NewMessageID(), Body: body, Group: group}}

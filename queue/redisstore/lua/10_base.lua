@@ -78,7 +78,7 @@ local function load_state(base, now)
   if kind == DROPPED then
     return { base = base, kind = DROPPED }
   end
-  local st = { base = base, dead = {} }
+  local st = { base = base, dead = {}, infos = {} }
   version, st.kind, st.clock, st.ms, st.counter, st.live, st.bytes, st.appended, st.acked, st.moved, st.expired, st.cursor,
     st.fresh, st.turn, st.idle, st.flip, st.grouped, st.leased, st.gleased, st.waiting, st.gwaiting, st.delay = unpack_(STATE, raw)
   if now > st.clock then
@@ -89,7 +89,7 @@ end
 
 local function new_state(base, kind, now)
   return {
-    base = base, dead = {}, kind = kind, clock = now, ms = 0, counter = 0, live = 0, bytes = 0, appended = 0, acked = 0, moved = 0,
+    base = base, dead = {}, infos = {}, kind = kind, clock = now, ms = 0, counter = 0, live = 0, bytes = 0, appended = 0, acked = 0, moved = 0,
     expired = 0, cursor = ZERO, fresh = 0, turn = 0, idle = 0, flip = 0, grouped = 0, leased = 0, gleased = 0, waiting = 0,
     gwaiting = 0, delay = 0, new = true,
   }

@@ -2,11 +2,42 @@
 -- its header (nil if it was).
 local function find(st, seq)
   if st.dead[seq] then return nil end
-  local raw = call('HGET', st.base .. 'i', seq)
+  local raw = st.infos[seq]
+  if raw then
+    st.infos[seq] = nil -- it is about to change
+  else
+    raw = call('HGET', st.base .. 'i', seq)
+  end
   if raw then return true, unpack_info(raw) end
   local h = fetch(st, seq)
   if not h then return nil end
   return true, nil, h
+end
+
+-- prefetch reads at once what is known of the messages of a queue: those that are acknowledged, and nothing else.
+local function prefetch(argv, states, now)
+  local seqs = {}
+  local i = 2
+  while i <= #argv do
+    if argv[i + 3] == '0' then
+      local list = seqs[argv[i]]
+      if not list then
+        list = {}
+        seqs[argv[i]] = list
+      end
+      insert(list, argv[i + 1])
+    end
+    i = i + 8 + ENTRY * tonumber(argv[i + 7])
+  end
+  for base, list in pairs(seqs) do
+    local st = #list > 1 and #list <= 1000 and state_of(states, base, now)
+    if st and st.kind ~= DROPPED then
+      local raw = call('HMGET', base .. 'i', spread(list))
+      for n = 1, #list do
+        if raw[n] then st.infos[list[n]] = raw[n] end
+      end
+    end
+  end
 end
 
 -- lease_of returns the deadline of a message's last lease, or 0.
@@ -62,6 +93,7 @@ end
 local function settle(keys, argv)
   local now = time_of(argv[1])
   local states, out = {}, {}
+  if #argv > 9 then prefetch(argv, states, now) end
   -- Acknowledgements are collected, by queue.
   local gone = {}
   local i = 2
