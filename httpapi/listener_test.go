@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/signalbox-mq/signalbox/httpapi"
 	"github.com/signalbox-mq/signalbox/queue"
 )
@@ -238,6 +240,47 @@ func TestShutdownEndsLongPolls(t *testing.T) {
 		}
 		if took := s.end(); took > time.Second {
 			t.Errorf("the shutdown took %v", took)
+		}
+	})
+}
+
+// TestDrain checks that a server that is told to stop goes on for the time of Drain, says that it is not ready, and ends
+// connections with their next answer.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const drain = 5 * time.Second
+		s := &serving{env: newModelEnv(t), t: t, l: newMemListener()}
+		s.made.Drain = drain
+		s.server = httpapi.New(s.made, zerolog.Nop())
+		s.stop, s.done = serveOn(s.env, s.l)
+		synctest.Wait()
+		old, polling := s.l.dial(t), s.l.dial(t)
+		send(t, old, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+		start := time.Now()
+		poll := make(chan time.Duration)
+		go func() {
+			if resp, _, _ := send(t, polling, post("/v1/queues/orders/messages/receive?wait=20s", "")); resp.StatusCode != 200 {
+				t.Errorf("a poll was answered %d", resp.StatusCode)
+			}
+			poll <- time.Since(start)
+		}()
+		synctest.Wait()
+		s.stop()
+		<-time.After(drain - time.Second)
+		for name, c := range map[string]net.Conn{"an old connection": old, "a new connection": s.l.dial(t)} {
+			if resp, body, _ := send(t, c, post("/v1/queues/orders/messages", `{"body":"x"}`)); resp.StatusCode != 200 || !resp.Close {
+				t.Errorf("%s was answered %d %s, close %v; want 200 and a close", name, resp.StatusCode, body, resp.Close)
+			}
+		}
+		if resp, _, _ := send(t, s.l.dial(t), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"); resp.StatusCode != 503 {
+			t.Errorf("/readyz answered %d", resp.StatusCode)
+		}
+		if took := <-poll; took != drain-time.Second {
+			t.Errorf("a poll was answered after %v, want when the message came", took)
+		}
+		if s.end(); time.Since(start) < drain {
+			t.Errorf("the server ended after %v", time.Since(start))
 		}
 	})
 }

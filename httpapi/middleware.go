@@ -35,6 +35,9 @@ func (s *Server) middleware(next http.Handler) http.Handler {
 			id = newRequestID()
 		}
 		w.Header().Set(problem.RequestIDHeader, id)
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		rec := &recorder{ResponseWriter: w, route: "other"}
 		if r.ContentLength != 0 {
 			s.bodies.Hold(&rec.body, r.Body)

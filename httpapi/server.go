@@ -37,6 +37,9 @@ type Parts struct {
 	// Extra, when set, answers paths below /dev/, any method.
 	Extra  http.Handler
 	Limits Limits
+	// Drain is for how long requests are still taken when the server is to stop, while /readyz answers 503 already, so that what
+	// spreads requests over several servers leaves this one out before it is gone. Zero for not at all.
+	Drain time.Duration
 }
 
 // Limits bound what the server takes on at once. The zero value is the defaults.
@@ -60,7 +63,9 @@ type Server struct {
 	log     zerolog.Logger
 	handler http.Handler
 	ready   atomic.Bool
-	bodies  *body.Budget
+	// draining says that the server stops soon: connections end with the answer to their next request.
+	draining atomic.Bool
+	bodies   *body.Budget
 }
 
 // New returns a server. It starts nothing.
@@ -93,7 +98,7 @@ const (
 // cutGrace is how long requests have to end after they were cut off.
 const cutGrace = 500 * time.Millisecond
 
-// Serve answers requests on a listener, which it closes, until ctx ends; then it stops listening, lets requests in progress
+// Serve answers requests on a listener, which it closes, until ctx ends, and for Parts.Drain more; then it stops listening, lets requests in progress
 // finish for up to grace, and cuts off the rest: their contexts end, and half a second later their connections do. Long
 // polls end at once, with what they have. It returns nil after ctx ended.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
@@ -115,6 +120,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	case <-ctx.Done():
 	}
 	s.ready.Store(false)
+	if failure == nil && s.parts.Drain > 0 {
+		s.draining.Store(true)
+		select {
+		case err := <-failed:
+			failure = fmt.Errorf("serving HTTP: %w", err)
+		case <-time.After(s.parts.Drain):
+		}
+	}
 	stop()
 	err := shutdown(ctx, srv, grace)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -26,6 +26,7 @@ type runFlags struct {
 	debugListen                                                 string
 	prune                                                       bool
 	minFree                                                     sizeFlag
+	drain                                                       time.Duration
 }
 
 func (f *runFlags) add(flags *pflag.FlagSet) {
@@ -39,8 +40,12 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.debugListen, "debug-listen", "", "`address` to serve Go profiles on, under /debug/pprof/; keep it private")
 	f.minFree = 256 << 20
 	flags.Var(&f.minFree, "min-free", "disk `space` below which the store takes nothing new, 0 for none")
+	flags.DurationVar(&f.drain, "drain", 0, "for how `long` to go on taking requests when told to end, while /readyz answers 503 already")
 	flags.BoolVar(&f.prune, "prune", false, "delete queues that left the file although they have messages")
 }
+
+// maxDrain bounds how long an end may be put off.
+const maxDrain = 10 * time.Minute
 
 // fromEnvironment sets the flags that the command line does not.
 func fromEnvironment(flags *pflag.FlagSet) error {
@@ -98,6 +103,9 @@ func (f *runFlags) validate() error {
 	if _, _, err := net.SplitHostPort(f.listen); err != nil {
 		return usage("--listen: %q must be HOST:PORT, such as 127.0.0.1:4566", f.listen)
 	}
+	if f.drain < 0 || f.drain > maxDrain {
+		return usage("--drain: %v must be 0 to %v", f.drain, maxDrain)
+	}
 	if u, err := url.Parse(f.publicURL); f.publicURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return usage("--public-url: %q must begin with http:// or https://", f.publicURL)
 	}
@@ -107,7 +115,7 @@ func (f *runFlags) validate() error {
 func (f *runFlags) options(log zerolog.Logger) app.Options {
 	return app.Options{
 		Config: f.config, Listen: f.listen, Data: f.data, Store: f.store,
-		PublicURL: f.publicURL, DebugListen: f.debugListen, Prune: f.prune, MinFree: (*int64)(&f.minFree), Version: version(), Log: log,
+		PublicURL: f.publicURL, DebugListen: f.debugListen, Prune: f.prune, MinFree: (*int64)(&f.minFree), Drain: f.drain, Version: version(), Log: log,
 	}
 }
 

@@ -49,6 +49,8 @@ type Options struct {
 	// MinFree is how many bytes of disk must be free for the store to take something new, 0 for any; nil is the default of
 	// 256 MiB.
 	MinFree *int64
+	// Drain is for how long requests are still taken after ctx ended, while /readyz answers 503.
+	Drain time.Duration
 	// Dev, when set, makes it the router of a developer: see Dev.
 	Dev *Dev
 	// Version goes into the User-Agent of deliveries.
@@ -56,7 +58,7 @@ type Options struct {
 	Log     zerolog.Logger
 }
 
-// The stages of a shutdown, which together stay below ten seconds: requests in progress, then deliveries in progress, then
+// The stages of a shutdown after Options.Drain, which together stay below ten seconds: requests in progress, then deliveries in progress, then
 // the store.
 const (
 	requestGrace  = 4 * time.Second
@@ -215,7 +217,7 @@ func (r *router) build(ctx context.Context) error {
 	})
 	r.server = httpapi.New(httpapi.Parts{
 		Native: api, AWS: r.awsHandler(), Hooks: hooks, Metrics: r.metrics.Handler(), Observe: r.metrics.Request, Extra: r.devHandler(),
-		Stale: r.definitions.Stale,
+		Stale: r.definitions.Stale, Drain: r.opts.Drain,
 	}, r.log.With().Str("component", "http").Logger())
 	return nil
 }
