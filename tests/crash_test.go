@@ -97,6 +97,8 @@ type workers struct {
 	book   *ledger
 	round  int
 	sends  atomic.Int64 // numbers what is sent and published
+	// unfailing says that a request without an answer is a fault.
+	unfailing bool
 }
 
 // do makes a request; ok is false when the worker should leave it at that, because there was no answer.
@@ -106,6 +108,9 @@ func (w *workers) do(method, path, body string) (answer *harness.Answer, ok bool
 	}
 	answer, err := w.client.Try(method, path, nil, []byte(body))
 	if err != nil {
+		if w.unfailing {
+			w.book.complain("%s %s: %v", method, path, err)
+		}
 		return nil, false
 	}
 	expired := answer.Status == http.StatusConflict && method == http.MethodDelete
