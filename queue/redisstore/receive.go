@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -71,17 +72,11 @@ func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.Receiv
 	var firstErr error
 	for a.more() {
 		var m queue.Message
-		m.Sequence = a.sequence()
-		nonce := a.sequence()
-		m.Receives = int(a.number())
-		m.FirstReceived = timeOf(a.number())
-		m.Deadline = local.at(a.number())
-		exceeded := a.number() == 1
-		m.Sent = timeOf(a.number())
-		if state := a.text(); state != "" {
-			m.State = []byte(state)
+		exceeded, err := readHandedOut(a.text(), local, &m)
+		if err != nil && a.err == nil {
+			a.err = err
 		}
-		m.Receipt = queue.Receipt{Queue: req.Queue, Sequence: m.Sequence, Locator: uint64(partition), Nonce: nonce}
+		m.Receipt.Queue, m.Receipt.Locator = req.Queue, uint64(partition)
 		if err := parseBlob(req.Queue, m.Sequence, a.text(), &m); err != nil && firstErr == nil {
 			firstErr = err
 		}
@@ -98,4 +93,30 @@ func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.Receiv
 		return queue.ReceiveResult{}, dryness{}, firstErr
 	}
 	return res, dryness{dry, local.at(next)}, nil
+}
+
+// handedOut is the length of what hand_out in 40_receive.lua writes, without the state at its end.
+const handedOut = 16 + 16 + 4 + 8 + 8 + 1 + 8 + 4
+
+// readHandedOut reads what the functions know of a message that they hand out.
+func readHandedOut(text string, local moment, m *queue.Message) (exceeded bool, err error) {
+	if len(text) < handedOut {
+		return false, errReply
+	}
+	if m.Sequence, err = parse16(text[:16]); err != nil {
+		return false, err
+	}
+	m.Receipt.Sequence = m.Sequence
+	if m.Receipt.Nonce, err = parse16(text[16:32]); err != nil {
+		return false, err
+	}
+	b := []byte(text[32:])
+	m.Receives = int(binary.BigEndian.Uint32(b))
+	m.FirstReceived = timeOf(int64(binary.BigEndian.Uint64(b[4:])))
+	m.Deadline = local.at(int64(binary.BigEndian.Uint64(b[12:])))
+	m.Sent = timeOf(int64(binary.BigEndian.Uint64(b[21:])))
+	if state := b[33:]; len(state) > 0 {
+		m.State = state
+	}
+	return b[20] == 1, nil
 }

@@ -172,6 +172,9 @@ func (s *Store) readMoves(ctx context.Context, todo []*settling) ([]*settling, e
 
 // settleAt settles with one call.
 func (s *Store) settleAt(ctx context.Context, now time.Time, shard int, todo []*settling) error {
+	if plainAcks(todo) {
+		return s.ackAt(ctx, now, shard, todo)
+	}
 	args := make([]any, 1, 1+8*len(todo))
 	args[0] = s.time(now)
 	for _, w := range todo {
@@ -190,6 +193,48 @@ func (s *Store) settleAt(ctx context.Context, now time.Time, shard int, todo []*
 	}
 	if a.err != nil {
 		return fmt.Errorf("settling: %w", a.err)
+	}
+	return nil
+}
+
+// plainAcks says that all are acknowledgements in one partition of one queue, without a record.
+func plainAcks(todo []*settling) bool {
+	for _, w := range todo {
+		first := todo[0].Receipt
+		if w.Action != queue.Ack || len(w.entries) > 0 || w.Receipt.Queue != first.Queue || w.Receipt.Locator != first.Locator {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Store) ackAt(ctx context.Context, now time.Time, shard int, todo []*settling) error {
+	first := todo[0].Receipt
+	args := make([]any, 2, 2+len(todo))
+	args[0], args[1] = s.time(now), s.base(first.Queue, int(first.Locator))
+	for _, w := range todo {
+		args = append(args, hex16(w.Receipt.Sequence)+hex16(w.Receipt.Nonce))
+	}
+	reply, err := s.call(ctx, shard, "ack", durable, args...)
+	if err != nil {
+		return err
+	}
+	letters, _ := reply.(string)
+	if len(letters) != len(todo) {
+		return fmt.Errorf("acknowledging: %w", errReply)
+	}
+	for i, w := range todo {
+		switch letters[i] {
+		case 'O':
+		case 'G':
+			w.result.Gone = true
+		case 'E':
+			w.result.Err = queue.ErrReceiptExpired
+		case 'K':
+			w.result.Err = queue.ErrKind
+		default:
+			return fmt.Errorf("acknowledging: %w", errReply)
+		}
 	}
 	return nil
 }

@@ -2,10 +2,8 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,164 +20,197 @@ func BenchmarkStore(b *testing.B) {
 	storetest.Benchmark(b, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(s.addr), nil }})
 }
 
-// BenchmarkFunctions tells what the functions cost the server, as it counts itself, in microseconds for each message of 1 KiB:
-// append, receive and acknowledge, from one caller, with a backlog of 10,000. What a machine's other work does to it is small.
-func BenchmarkFunctions(b *testing.B) {
+// BenchmarkOperations measures append, receive and acknowledge by themselves, on messages of 1 KiB from 64 callers, and what the
+// same costs the server's main thread; and beside it, in the same run, over the same connections and in the same batches, the fewest
+// commands of Redis that could do it: XADD, XREADGROUP, XACK with XDEL. Those have no delays, no deadlines, no groups, no receive
+// limits and no counts.
+func BenchmarkOperations(b *testing.B) {
 	server := start(b)
-	for _, kind := range []string{"standard", "tenants", "fifo"} {
+	for _, kind := range []string{"floor", "standard", "tenants", "fifo"} {
 		for _, batch := range []int{1, 10} {
-			b.Run(fmt.Sprintf("%s/batch=%d", kind, batch), func(b *testing.B) {
-				s, err := newPlace(server.addr).Open()
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer s.Close()
-				benchmarkFunctions(b, server, s, kind, batch)
-			})
+			for _, operation := range []string{"append", "receive", "ack"} {
+				b.Run(fmt.Sprintf("%s/%s/batch=%d", kind, operation, batch), func(b *testing.B) {
+					opened, err := newPlace(server.addr).Open()
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer opened.Close()
+					o := operations{b: b, s: opened.(*Store), kind: kind, batch: batch, body: make([]byte, 1024)}
+					defer server.node.FlushAll(context.Background())
+					o.run(server, operation)
+				})
+			}
 		}
 	}
 }
 
-func benchmarkFunctions(b *testing.B, server *server, s queue.Store, kind string, batch int) {
-	ctx, body := context.Background(), make([]byte, 1024)
-	entries := func(n int) []queue.Entry {
-		list := make([]queue.Entry, n)
-		for i := range list {
-			list[i] = queue.Entry{Queue: 1, Message: queue.Message{ID: queue.NewMessageID(), Body: body}}
-			if kind != "standard" {
-				list[i].Message.Group = fmt.Sprint("group ", i%20)
-			}
-			if kind == "fifo" {
-				list[i].Kind = queue.FIFO
-			}
+// operations is one queue of BenchmarkOperations.
+type operations struct {
+	b     *testing.B
+	s     *Store
+	kind  string
+	batch int
+	body  []byte
+	n     atomic.Uint64
+	mu    sync.Mutex
+	taken []any // what was received: receipts, or the IDs of entries
+}
+
+func (o *operations) run(server *server, operation string) {
+	b := o.b
+	rounds := max(b.N/o.batch, 1)
+	steps := map[string]func(){"append": o.append, "receive": o.receive, "ack": o.ack}
+	if o.kind == "floor" {
+		o.do("xgroup", "create", o.stream(), "g", "$", "mkstream")
+		steps = map[string]func(){"append": o.xadd, "receive": o.xread, "ack": o.xack}
+	}
+	for _, before := range []string{"append", "receive"} {
+		if before == operation {
+			break
 		}
-		return list
+		together(rounds, steps[before])
 	}
-	add := func(n int) {
-		if _, err := s.Append(ctx, queue.AppendRequest{Now: time.Now(), Entries: entries(n)}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	for range 100 {
-		add(100)
-	}
-	rounds := max(b.N/batch, 1)
-	messages := float64(rounds * batch)
-	b.ResetTimer()
 	from := server.spent(b)
-	for range rounds {
-		add(batch)
-	}
-	b.ReportMetric(float64(server.spent(b)-from)/messages, "append-µs")
-	from = server.spent(b)
-	var settlements []queue.Settlement
-	got := 0
-	var received, settled int64
-	for got < int(messages) {
-		res, err := s.Receive(ctx, queue.ReceiveRequest{Now: time.Now(), Queue: 1, Kind: entries(1)[0].Kind, Max: batch, Visibility: time.Minute})
-		if err != nil || len(res.Messages) == 0 {
-			b.Fatal(err, len(res.Messages))
-		}
-		at := server.spent(b)
-		received += at - from
-		got += len(res.Messages)
-		settlements = settlements[:0]
-		for _, m := range res.Messages {
-			settlements = append(settlements, queue.Settlement{Receipt: m.Receipt})
-		}
-		if _, err := s.Settle(ctx, time.Now(), settlements); err != nil {
-			b.Fatal(err)
-		}
-		from = server.spent(b)
-		settled += from - at
-	}
-	b.ReportMetric(float64(received)/float64(got), "receive-µs")
-	b.ReportMetric(float64(settled)/float64(got), "settle-µs")
-}
-
-// spent is how long the server has been running functions, in microseconds.
-func (s *server) spent(b *testing.B) int64 {
-	text, err := s.node.Info(context.Background(), "commandstats").Result()
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, after, ok := strings.Cut(text, "cmdstat_fcall:")
-	if !ok {
-		return 0
-	}
-	_, after, _ = strings.Cut(after, "usec=")
-	number, _, _ := strings.Cut(after, ",")
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return n
-}
-
-// BenchmarkFloor does with the fewest commands of Redis what a queue needs at least (XADD, XREADGROUP, XACK and XDEL: no delays, no
-// counts, no groups, no deadlines of its own), over the same connections and in the same batches as BenchmarkStore, for a
-// comparison in one run.
-func BenchmarkFloor(b *testing.B) {
-	server := start(b)
-	for _, callers := range []int{1, 64} {
-		for _, batch := range []int{1, 10} {
-			b.Run(fmt.Sprintf("callers=%d/batch=%d", callers, batch), func(b *testing.B) { benchmarkFloor(b, server, callers, batch) })
-		}
-	}
-}
-
-func benchmarkFloor(b *testing.B, server *server, callers, batch int) {
-	opened, err := newPlace(server.addr).Open()
-	if err != nil {
-		b.Fatal(err)
-	}
-	s := opened.(*Store)
-	defer s.Close()
-	ctx, body := context.Background(), make([]byte, 1024)
-	m, err := s.c.master(ctx, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	do := func(args ...any) any {
-		reply, _, err := m.plain.do(ctx, redis.NewCmd(ctx, args...))
-		if err != nil && !errors.Is(err, redis.Nil) {
-			b.Error(err)
-		}
-		return reply
-	}
-	stream := s.c.tag(0) + ":floor"
-	do("xgroup", "create", stream, "g", "$", "mkstream")
-	var left atomic.Int64
-	left.Store(int64(b.N))
-	var wg sync.WaitGroup
 	b.ReportAllocs()
 	b.ResetTimer()
-	for range callers {
+	together(rounds, steps[operation])
+	b.StopTimer()
+	b.ReportMetric(float64(rounds*o.batch)/b.Elapsed().Seconds(), "msg/s")
+	b.ReportMetric(float64(server.spent(b)-from)/float64(rounds*o.batch), "server-µs/msg")
+}
+
+// together calls step so often, by 64 callers.
+func together(times int, step func()) {
+	var left atomic.Int64
+	left.Store(int64(times))
+	var wg sync.WaitGroup
+	for range 64 {
 		wg.Go(func() {
-			for left.Add(int64(-batch))+int64(batch) > 0 && !b.Failed() {
-				var sent sync.WaitGroup
-				for range batch { // as many commands, which go together
-					sent.Go(func() { do("xadd", stream, "*", "b", body) })
-				}
-				sent.Wait()
-				reply, _ := do("xreadgroup", "group", "g", "c", "count", batch, "streams", stream, ">").([]any)
-				if len(reply) == 0 {
-					continue
-				}
-				ack, del := []any{"xack", stream, "g"}, []any{"xdel", stream}
-				for _, entry := range reply[0].([]any)[1].([]any) {
-					id := entry.([]any)[0]
-					ack, del = append(ack, id), append(del, id)
-				}
-				sent.Go(func() { do(ack...) })
-				do(del...)
-				sent.Wait()
+			for left.Add(-1) >= 0 {
+				step()
 			}
 		})
 	}
 	wg.Wait()
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+}
+
+func (o *operations) append() {
+	entries := make([]queue.Entry, o.batch)
+	for i := range entries {
+		entries[i] = queue.Entry{Queue: 1, Kind: o.queueKind(), Message: queue.Message{ID: queue.NewMessageID(), Body: o.body}}
+		if o.kind != "standard" {
+			// Of a FIFO queue each receive locks a group, so there is one for each.
+			entries[i].Message.Group = fmt.Sprint("group ", o.n.Add(1)/uint64(o.batch))
+			if o.kind == "tenants" {
+				entries[i].Message.Group = fmt.Sprint("tenant ", o.n.Load()%100)
+			}
+		}
+	}
+	if _, err := o.s.Append(context.Background(), queue.AppendRequest{Now: time.Now(), Entries: entries}); err != nil {
+		o.b.Error(err)
+	}
+}
+
+func (o *operations) queueKind() queue.Kind {
+	if o.kind == "fifo" {
+		return queue.FIFO
+	}
+	return queue.Standard
+}
+
+func (o *operations) receive() {
+	res, err := o.s.Receive(context.Background(), queue.ReceiveRequest{
+		Now: time.Now(), Queue: 1, Kind: o.queueKind(), Max: o.batch, Visibility: time.Hour, MaxInFlight: 10_000_000,
+	})
+	if err != nil || len(res.Messages) != o.batch {
+		o.b.Errorf("received %d, %v", len(res.Messages), err)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range res.Messages {
+		o.taken = append(o.taken, res.Messages[i].Receipt)
+	}
+}
+
+// some takes a batch of what was received.
+func (o *operations) some() []any {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := min(o.batch, len(o.taken))
+	some := o.taken[:n]
+	o.taken = o.taken[n:]
+	return some
+}
+
+func (o *operations) ack() {
+	var settlements []queue.Settlement
+	for _, receipt := range o.some() {
+		settlements = append(settlements, queue.Settlement{Receipt: receipt.(queue.Receipt)})
+	}
+	if _, err := o.s.Settle(context.Background(), time.Now(), settlements); err != nil {
+		o.b.Error(err)
+	}
+}
+
+func (o *operations) stream() string { return o.s.c.tag(0) + ":floor" }
+
+func (o *operations) do(args ...any) any {
+	m, err := o.s.c.master(context.Background(), 0)
+	if err != nil {
+		o.b.Error(err)
+		return nil
+	}
+	reply, _, err := m.plain.do(context.Background(), redis.NewCmd(context.Background(), args...))
+	if err != nil {
+		o.b.Error(err)
+	}
+	return reply
+}
+
+func (o *operations) xadd() {
+	var sent sync.WaitGroup
+	for range o.batch { // as many commands, which go together
+		sent.Go(func() { o.do("xadd", o.stream(), "*", "b", o.body) })
+	}
+	sent.Wait()
+}
+
+func (o *operations) xread() {
+	reply, _ := o.do("xreadgroup", "group", "g", "c", "count", o.batch, "streams", o.stream(), ">").([]any)
+	if len(reply) != 1 {
+		o.b.Errorf("received %v", reply)
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, entry := range reply[0].([]any)[1].([]any) {
+		o.taken = append(o.taken, entry.([]any)[0])
+	}
+}
+
+func (o *operations) xack() {
+	ids := o.some()
+	var sent sync.WaitGroup
+	sent.Go(func() { o.do(append([]any{"xack", o.stream(), "g"}, ids...)...) })
+	o.do(append([]any{"xdel", o.stream()}, ids...)...)
+	sent.Wait()
+}
+
+// spent is how much of a processor the server's main thread has used, in microseconds.
+func (s *server) spent(b *testing.B) int64 {
+	text, err := s.node.Info(context.Background(), "cpu").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	info, sum := parseInfo(text), 0.0
+	for _, name := range []string{"used_cpu_user_main_thread", "used_cpu_sys_main_thread"} {
+		seconds, err := strconv.ParseFloat(info[name], 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum += seconds
+	}
+	return int64(sum * 1e6)
 }
 
 // BenchmarkMasters tells how the work of one queue divides over the masters of a cluster: calls of functions for each message, and
@@ -223,7 +254,7 @@ func BenchmarkMasters(b *testing.B) {
 				all, most = all+spent, max(most, spent)
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
-			b.ReportMetric(float64(all)/float64(b.N), "µs/msg")
+			b.ReportMetric(float64(all)/float64(b.N), "server-µs/msg")
 			b.ReportMetric(float64(most)/float64(all), "busiest")
 		})
 	}

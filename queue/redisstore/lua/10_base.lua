@@ -43,6 +43,7 @@ local function entry_id(seq)
 end
 
 local function seq_of(id)
+  if sub(id, 14, 14) == '-' then return fmt('%011x%05x', sub(id, 1, 13), sub(id, 15)) end -- of the years 2001 to 2286
   local ms, counter = match(id, '^(%d+)-(%d+)$')
   return fmt('%011x%05x', ms, counter)
 end

@@ -43,6 +43,24 @@ local function in_flight(st)
   return n
 end
 
+-- hand_out adds a message to what a receive returns: what is known of it, and its blob.
+local function hand_out(r, seq, nonce, receives, first, deadline, exceeded, sent, state, blob)
+  local out = r.out
+  local n = #out
+  out[n + 1] = pack('>c16c16I4i8i8Bi8I4c0', seq, nonce, receives, first, deadline, exceeded, sent, #state, state)
+  out[n + 2] = blob
+end
+
+-- nonce_of is that of all leases of a receive: it has to differ between the leases of one message only.
+local function nonce_of(st, r)
+  local nonce = r.nonce
+  if not nonce then
+    nonce = next_seq(st, true)
+    r.nonce = nonce
+  end
+  return nonce
+end
+
 -- A receive in progress: r.
 --
 -- offer judges a candidate: 'take' it was taken, 'seen' it was taken before, 'old' it was removed for its age, 'stop' nothing
@@ -72,7 +90,7 @@ local function offer(st, r, seq, h, blob, raw)
     x.receives = x.receives + 1
     if x.first == 0 then x.first = st.clock end
   end
-  x.nonce, x.since = next_seq(st, true), st.clock
+  x.nonce, x.since = nonce_of(st, r), st.clock
   x.flags = with(with(x.flags, HELD, true), RELEASED, false)
   local deadline = st.clock + visibility
   insert(r.info, seq)
@@ -80,24 +98,36 @@ local function offer(st, r, seq, h, blob, raw)
   local leases = h.group == '' and r.leases or r.gleases
   insert(leases, deadline)
   insert(leases, seq)
-  if not exceeded then
-    insert(r.given, { seq, x.nonce, deadline })
-  end
-  r.seen[seq] = true
+  if r.attempt ~= '' and not exceeded then insert(r.given, { seq, x.nonce, deadline }) end
+  if visibility == 0 then r.seen[seq] = true end
   r.taken, r.bytes = r.taken + 1, r.bytes + h.length
   if not r.earliest or deadline < r.earliest then r.earliest = deadline end
-  local out = r.out
-  insert(out, seq)
-  insert(out, x.nonce)
-  insert(out, x.receives)
-  insert(out, fmt('%d', x.first))
-  insert(out, fmt('%d', deadline))
-  insert(out, exceeded and 1 or 0)
-  insert(out, fmt('%d', h.sent))
-  insert(out, x.state)
-  insert(out, blob)
+  hand_out(r, seq, x.nonce, x.receives, x.first, deadline, exceeded and 1 or 0, h.sent, x.state, blob)
   r.deadline = deadline
   return 'take'
+end
+
+-- take_fresh is offer for a message from stream m, which nobody received yet, in the plain case. It returns false in any other.
+local function take_fresh(st, r, seq, raw, blob)
+  local flags, sent, size, length, _, key = unpack_(HEADER, raw)
+  local clock = st.clock
+  if r.taken == r.room or r.retention > 0 and sent + r.retention <= clock or
+    r.max_bytes > 0 and (r.taken > 0 or r.strict) and r.bytes + length > r.max_bytes then
+    return false
+  end
+  local nonce, deadline = nonce_of(st, r), clock + r.visibility
+  local info, leases = r.info, r.leases
+  local n = #info
+  info[n + 1] = seq
+  info[n + 2] = pack(INFO, flags % 2 == AGED and HELD + OLD or HELD, 1, clock, nonce, clock, size, 0, '', #key, key, 0, '')
+  n = #leases
+  leases[n + 1] = deadline
+  leases[n + 2] = seq
+  if r.attempt ~= '' then insert(r.given, { seq, nonce, deadline }) end
+  if r.visibility == 0 then r.seen[seq] = true end
+  r.taken, r.bytes, r.earliest = r.taken + 1, r.bytes + length, min(r.earliest or deadline, deadline)
+  hand_out(r, seq, nonce, 1, clock, deadline, 0, sent, '', blob)
+  return true
 end
 
 -- Messages without a group come from three places, each in order: l, those whose lease ended; w, those whose delay ended; and m
@@ -157,8 +187,11 @@ local function free_take(st, r, f)
     if what == 'take' then insert(r.unwait, seq) end
     return true
   end
-  local what = offer(st, r, seq, unpack_header(m[2][2]), m[2][4], nil)
-  if what == 'stop' then return false end
+  local what = 'take'
+  if not take_fresh(st, r, seq, m[2][2], m[2][4]) then
+    what = offer(st, r, seq, unpack_header(m[2][2]), m[2][4], nil)
+    if what == 'stop' then return false end
+  end
   f.nm = f.nm + 1
   if what == 'take' then st.fresh = st.fresh - 1 end
   st.cursor = seq
@@ -380,16 +413,7 @@ local function attempt_repeat(st, r)
     call('ZADD', l.key, deadline, l.seq)
     if r.visibility > 0 then
       local h, blob = fetch(st, l.seq)
-      local out = r.out
-      insert(out, l.seq)
-      insert(out, l.x.nonce)
-      insert(out, l.x.receives)
-      insert(out, fmt('%d', l.x.first))
-      insert(out, fmt('%d', deadline))
-      insert(out, 0)
-      insert(out, fmt('%d', h.sent))
-      insert(out, l.x.state)
-      insert(out, blob)
+      hand_out(r, l.seq, l.x.nonce, l.x.receives, l.x.first, deadline, 0, h.sent, l.x.state, blob)
       insert(r.given, { l.seq, l.x.nonce, deadline })
     end
     if l.x.group ~= '' then group_place(st, l.x.group) end
@@ -404,7 +428,7 @@ local function attempt_repeat(st, r)
 end
 
 -- receive: now, base, max, max bytes (less than zero: not even the first may exceed it), visibility, max receives, max in flight, delay, retention, attempt, its window.
--- Returns now, the queue's time, expired, over the limit, dry (nothing is left), when there is something next, and nine for each
+-- Returns now, the queue's time, expired, over the limit, dry (nothing is left), when there is something next, and two for each
 -- message.
 local function receive(keys, argv)
   local now = time_of(argv[1])

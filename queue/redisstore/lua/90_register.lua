@@ -20,6 +20,7 @@ end
 register('append', append, 'adds')
 register('receive', receive)
 register('settle', settle)
+register('ack', ack)
 register('extend', extend)
 register('read', read, 'reads')
 register('get', get, 'reads')
