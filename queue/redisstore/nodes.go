@@ -120,6 +120,10 @@ func (f *follower) round(ctx context.Context) error {
 	defer stop()
 	announced := f.s.newest.Load()
 	if !f.certain {
+		// From here on commits wait for this node, so that none can come between what it is about to read and its telling so.
+		if _, err := f.s.beat(ctx, f.known, nodeLease); err != nil {
+			return err
+		}
 		announced = 0
 	}
 	behind := !f.certain || announced > f.known
