@@ -99,6 +99,8 @@ type workers struct {
 	sends  atomic.Int64 // numbers what is sent and published
 	// unfailing says that a request without an answer is a fault.
 	unfailing bool
+	// unavailable says that 503 with a Retry-After is to be expected, and as good as no answer.
+	unavailable bool
 }
 
 // do makes a request; ok is false when the worker should leave it at that, because there was no answer.
@@ -111,6 +113,9 @@ func (w *workers) do(method, path, body string) (answer *harness.Answer, ok bool
 		if w.unfailing {
 			w.book.complain("%s %s: %v", method, path, err)
 		}
+		return nil, false
+	}
+	if w.unavailable && answer.Status == http.StatusServiceUnavailable && answer.Header.Get("Retry-After") != "" {
 		return nil, false
 	}
 	expired := answer.Status == http.StatusConflict && method == http.MethodDelete

@@ -21,6 +21,7 @@ queues:
 functions:
   sink:
     url: %s
+    timeout: 5s
     max_in_flight: 50
     retry: {schedule: [100ms, 100ms, 100ms, 100ms, 100ms, 1s, 1s, 1s]}
 rules:
