@@ -120,9 +120,13 @@ func (f *follower) round(ctx context.Context) error {
 	defer stop()
 	announced := f.s.newest.Load()
 	if !f.certain {
-		// From here on commits wait for this node, so that none can come between what it is about to read and its telling so.
-		if _, err := f.s.beat(ctx, f.known, nodeLease); err != nil {
-			return err
+		if f.reached.IsZero() {
+			// From here on commits wait for this node. Later it tells that it is there only when it has caught up, so that one that
+			// hangs is not waited for.
+			f.reached = time.Now()
+			if _, err := f.s.beat(ctx, f.known, nodeLease); err != nil {
+				return err
+			}
 		}
 		announced = 0
 	}
