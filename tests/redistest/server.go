@@ -127,7 +127,7 @@ func (s *Server) begin() {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	run, err := startProcess(s)
+	run, err := s.start()
 	if err != nil {
 		s.t.Fatalf("redistest: starting %s: %v", s.program, err)
 	}
@@ -136,6 +136,13 @@ func (s *Server) begin() {
 		_ = s.client.Close()
 	}
 	s.client = s.newClient()
+}
+
+func (s *Server) start() (runner, error) {
+	if containers() {
+		return startContainer(s)
+	}
+	return startProcess(s)
 }
 
 // ready waits until the server answers PING: it listens and has loaded its data.
