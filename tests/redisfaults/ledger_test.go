@@ -19,13 +19,18 @@ type ledger struct {
 	fates  map[string]*fate
 	groups map[string][]*fate // of the messages of each FIFO group, in order
 	// overtaken are pairs of one FIFO group of which the later message came out first.
-	overtaken [][2]*fate
+	overtaken []overtaking
 	progress  int // sends that were acknowledged
 	received  int
 	outage    time.Duration
 	longest   time.Duration // call
 	faults    map[string]int
 	unknown   map[string]int
+}
+
+type overtaking struct {
+	earlier, later *fate
+	at             int64
 }
 
 // outcome is what a worker knows of something it did.
@@ -142,7 +147,7 @@ func (l *ledger) overtakes(f *fate, group string, began int64) {
 			return
 		}
 		if earlier.sent == told && earlier.ended == untried && earlier.receive != began {
-			l.overtaken = append(l.overtaken, [2]*fate{earlier, f})
+			l.overtaken = append(l.overtaken, overtaking{earlier, f, began})
 		}
 	}
 }
@@ -235,13 +240,14 @@ type result struct {
 	// Disordered came out of a FIFO group after later ones.
 	Disordered int
 	// Records that are missing, or that are there twice.
-	Records                int
-	Again                  int // messages that were received more than once
-	Outage, Longest        time.Duration
-	Faults                 []string
-	Examples               []string
-	UnknownCalls           map[string]int
-	UnavailableInTheMiddle int
+	Records int
+	// Again are messages that were received more than once, for whatever reason.
+	Again int
+	// Outage is the longest time for which a worker had no success, Longest the longest call.
+	Outage, Longest  time.Duration
+	Faults, Examples []string
+	// UnknownCalls failed, by what they were.
+	UnknownCalls map[string]int
 }
 
 func (l *ledger) judge() result {
@@ -286,11 +292,11 @@ func (l *ledger) judge() result {
 			note("records", f)
 		}
 	}
-	for _, pair := range l.overtaken {
-		if pair[0].receives > 0 {
+	for _, o := range l.overtaken {
+		if o.earlier.receive > o.at { // else it was lost, and did not come out at all
 			r.Disordered++
-			note("overtaken", pair[0])
-			note("by", pair[1])
+			note("overtaken", o.earlier)
+			note("by", o.later)
 		}
 	}
 	for text, n := range l.faults {
