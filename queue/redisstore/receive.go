@@ -60,7 +60,7 @@ func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.Receiv
 	}
 	reply, err := s.call(ctx, shardOf(req.Queue, partition), "receive", flags, s.time(req.Now), s.base(req.Queue, partition), req.Max,
 		req.MaxBytes, millis(req.Visibility), max(req.MaxReceives, 0), max(req.MaxInFlight, 0), millis(req.Delay),
-		millis(req.Retention), digest(req.Attempt), millis(req.AttemptWindow))
+		millis(req.Retention), digest(req.Attempt), millis(req.AttemptWindow), int(req.Kind))
 	if err != nil {
 		return queue.ReceiveResult{}, dryness{}, err
 	}

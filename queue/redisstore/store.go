@@ -170,6 +170,8 @@ func meaning(code string, err error) error {
 		return catalog.ErrConflict
 	case "LIMIT":
 		return queue.ErrVisibilityLimit
+	case "CORRUPT":
+		return fmt.Errorf("%w: %s", queue.ErrCorrupt, rest)
 	case "NEWER":
 		return fmt.Errorf("%w: its version is %s", queue.ErrNewerFormat, rest)
 	}

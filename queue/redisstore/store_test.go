@@ -1,8 +1,11 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -26,15 +29,29 @@ func (p *place) Open() (queue.Store, error) {
 
 func (p *place) Remove() error { return nil }
 
+// neverRebuilt fails a test at the end if a server of its has rebuilt a queue: no history of calls makes one unsound.
+func neverRebuilt(t *testing.T, servers ...*server) {
+	t.Helper()
+	t.Cleanup(func() {
+		for _, s := range servers {
+			if log, err := os.ReadFile(filepath.Join(s.dir, "log")); err != nil || bytes.Contains(log, []byte("was rebuilt")) {
+				t.Errorf("%s has rebuilt a queue: %s, %v", s.addr, log[max(0, len(log)-2000):], err)
+			}
+		}
+	})
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	s := start(t)
+	neverRebuilt(t, s)
 	storetest.Run(t, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(s.addr), nil }, Small: raceEnabled})
 }
 
 func TestStoreOnACluster(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t, 3, false)
+	neverRebuilt(t, nodes...)
 	storetest.Run(t, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(nodes[0].addr), nil }, Small: raceEnabled})
 }
 
@@ -60,6 +77,7 @@ func (p spread) Open() (queue.Store, error) {
 func TestStoreWithPartitions(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t, 3, false)
+	neverRebuilt(t, nodes...)
 	storetest.Run(t, storetest.Harness{
 		New:         func() (storetest.Data, error) { return spread{newPlace(nodes[0].addr)}, nil },
 		Partitioned: true, Small: raceEnabled,

@@ -1,10 +1,10 @@
 -- Numbers, names and records that all functions use. doc.go tells the schema.
 
 -- What Redis and Lua offer. Nothing of it is there while the library is loaded, so that the first call looks it up.
-local call, fmt, sub, match, pack, unpack_, spread, floor, max, min, insert, concat
+local call, try, fmt, sub, match, pack, unpack_, spread, floor, max, min, insert, concat
 
 local function setup()
-  call, fmt, sub, match = redis.call, string.format, string.sub, string.match
+  call, try, fmt, sub, match = redis.call, redis.pcall, string.format, string.sub, string.match
   pack, unpack_, spread = struct.pack, struct.unpack, unpack
   floor, max, min, insert, concat = math.floor, math.max, math.min, table.insert, table.concat
 end
@@ -17,6 +17,9 @@ local EXCEEDED, NOISY = 10000, 30
 
 -- PROMOTE bounds how many groups one call takes from waiting to ready, FORGET how many memories it clears.
 local PROMOTE, FORGET = 1000, 20
+
+-- HOLD is how long a message is hidden that is on its way to another shard: longer than anything takes that is going on.
+local HOLD = 86400000
 
 -- GONE is for how many seconds a dropped queue is remembered: longer than a node can hold a definition in error.
 local GONE = 30 * 86400
@@ -64,26 +67,45 @@ end
 
 -- The state of a queue, key s.
 local STATE = '>BBi8i8I4i8i8i8i8i8i8c16i8i8i8Bi8i8i8i8i8i8'
+local STATE_SIZE = 159
 local STATE_VERSION = 1
 local ZERO = '0000000000000000'
 
-local function load_state(base, now)
+-- BROKEN is added to the kind of a queue that a call left when an error broke it off; see 25_rebuild.lua. touched are the queues
+-- whose state the call has loaded, by base. reading says that it must not write, and untouched that it has not yet.
+local BROKEN = 64
+local touched, reading, untouched
+local rebuild
+
+local function corrupt(why) error({ err = 'SB CORRUPT ' .. why }) end
+
+-- load_state returns the state of a queue, or nil if there is no such queue. kind is what the caller takes the queue for, nil if it
+-- does not know.
+local function load_state(base, now, kind)
   local raw = call('GET', base .. 's')
+  touched[base] = true
   if not raw then
-    return nil
+    if reading or call('EXISTS', base .. 'm', base .. 'n') == 0 then return nil end
+    if not kind then corrupt(base .. 's is missing') end
+    return rebuild(base, nil, kind, now)
   end
-  local version, kind = unpack_('>BB', raw)
-  if version > STATE_VERSION then
+  local version, is = unpack_('>BB', raw)
+  if version > STATE_VERSION and version < 32 then
     error({ err = 'SB NEWER ' .. version })
   end
-  if kind == DROPPED then
+  if version == STATE_VERSION and is == DROPPED then
     return { base = base, kind = DROPPED }
   end
+  if version ~= STATE_VERSION or #raw ~= STATE_SIZE then corrupt(base .. 's is no state') end
   local st = { base = base, dead = {}, infos = {} }
   version, st.kind, st.clock, st.ms, st.counter, st.live, st.bytes, st.appended, st.acked, st.moved, st.expired, st.cursor,
     st.fresh, st.turn, st.idle, st.flip, st.grouped, st.leased, st.gleased, st.waiting, st.gwaiting, st.delay = unpack_(STATE, raw)
   if now > st.clock then
     st.clock = now
+  end
+  if st.kind >= BROKEN then
+    st.kind = st.kind - BROKEN
+    if not reading then return rebuild(base, st, st.kind, now) end
   end
   return st
 end

@@ -1,3 +1,16 @@
+-- put adds an entry to one of the streams and returns its sequence. A stream refuses a number below its last one, of which the state
+-- may know nothing if it was rebuilt or a call was broken off.
+local function put(st, plain, h, blob)
+  for last = 0, 1 do
+    local seq = next_seq(st, plain)
+    h.flags = h.sent ~= st.ms and AGED or 0
+    local r = try('XADD', st.base .. (plain and 'm' or 'n'), entry_id(seq), 'h', pack_header(h), 'b', blob)
+    if type(r) ~= 'table' then return seq end
+    if last == 1 or not match(r.err, 'equal or smaller') then error(r) end
+    catch_up(st)
+  end
+end
+
 -- push adds one message. e has group, key (hashes, may be empty), delay, sent (nil for now), size, length, blob, and info for
 -- one that was received before, in another queue. Returns its sequence.
 local function push(st, e)
@@ -6,14 +19,9 @@ local function push(st, e)
   local due = clock
   if e.delay > 0 and st.kind ~= LOG and not (grouped and st.kind == FIFO) then due = clock + e.delay end
   local plain = st.kind == LOG or not (grouped or due > clock or e.info)
-  local seq = next_seq(st, plain)
-  local sent = e.sent or clock
-  local h = { flags = 0, sent = sent, size = e.size, length = e.length, group = grouped and e.group or '', key = e.key }
-  if sent ~= st.ms then
-    h.flags = AGED
-    call('ZADD', base .. 'o', sent, seq)
-  end
-  call('XADD', base .. (plain and 'm' or 'n'), entry_id(seq), 'h', pack_header(h), 'b', e.blob)
+  local h = { sent = e.sent or clock, size = e.size, length = e.length, group = grouped and e.group or '', key = e.key }
+  local seq = put(st, plain, h, e.blob)
+  if h.flags == AGED then call('ZADD', base .. 'o', h.sent, seq) end
   if e.info then
     local x = new_info(h)
     x.receives, x.first, x.state = e.info.receives, e.info.first, e.info.state
@@ -76,17 +84,17 @@ local function read_entry(argv, i)
 end
 
 -- states are those of the queues of one call.
-local function state_of(states, base, now)
+local function state_of(states, base, now, kind)
   local st = states[base]
   if st == nil then
-    st = load_state(base, now) or false
+    st = load_state(base, now, kind) or false
     states[base] = st
   end
   return st
 end
 
 local function state_for(states, base, kind, now)
-  local st = state_of(states, base, now)
+  local st = state_of(states, base, now, kind)
   if not st then
     st = new_state(base, kind, now)
     states[base] = st
@@ -156,6 +164,7 @@ local function append(keys, argv)
     end
   end
   local states, entries = {}, {}
+  untouched = true
   for i = 5, #argv, ENTRY do
     local e = read_entry(argv, i)
     local st = state_for(states, e.base, e.kind, now)
@@ -163,6 +172,7 @@ local function append(keys, argv)
     if st.kind ~= e.kind then return redis.error_reply('SB KIND') end
     insert(entries, e)
   end
+  untouched = false
   local out, list = { 0 }, {}
   for i = 1, #entries do
     local message, seq, duplicate = push_entry(states[entries[i].base], entries[i])

@@ -427,12 +427,13 @@ local function attempt_repeat(st, r)
   return true
 end
 
--- receive: now, base, max, max bytes (less than zero: not even the first may exceed it), visibility, max receives, max in flight, delay, retention, attempt, its window.
+-- receive: now, base, max, max bytes (less than zero: not even the first may exceed it), visibility, max receives, max in flight, delay,
+-- retention, attempt, its window, kind.
 -- Returns now, the queue's time, expired, over the limit, dry (nothing is left), when there is something next, and two for each
 -- message.
 local function receive(keys, argv)
   local now = time_of(argv[1])
-  local st = load_state(argv[2], now)
+  local st = load_state(argv[2], now, tonumber(argv[12]))
   if not st or st.kind == DROPPED then return { fmt('%d', now), fmt('%d', now), 0, 0, 1, '0' } end
   if st.kind == LOG then return redis.error_reply('SB KIND') end
   local r = {

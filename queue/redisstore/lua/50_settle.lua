@@ -93,6 +93,20 @@ end
 local function settle(keys, argv)
   local now = time_of(argv[1])
   local states, out = {}, {}
+  untouched = true
+  do
+    local i = 2
+    while i <= #argv do
+      state_of(states, argv[i], now)
+      local n = tonumber(argv[i + 7])
+      i = i + 8
+      for _ = 1, n do
+        state_of(states, argv[i], now, tonumber(argv[i + 1]))
+        i = i + ENTRY
+      end
+    end
+  end
+  untouched = false
   if #argv > 9 then prefetch(argv, states, now) end
   -- Acknowledgements are collected, by queue.
   local gone = {}
@@ -105,7 +119,7 @@ local function settle(keys, argv)
     for e = 1, n do
       entries[e] = read_entry(argv, i)
       i = i + ENTRY
-      local to = state_of(states, entries[e].base, now)
+      local to = state_of(states, entries[e].base, now, entries[e].kind)
       if to and to.kind == DROPPED then bad = 'DROPPED ' .. id_of(entries[e].base) end
       if to and to.kind ~= DROPPED and to.kind ~= entries[e].kind then bad = 'KIND' end
     end

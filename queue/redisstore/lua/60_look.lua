@@ -133,20 +133,23 @@ local function stats(keys, argv)
 end
 
 -- ready: now, bases. Returns now, then 1 if something is receivable and else 0, and when it will be or 0, of each. Those of which
--- nothing is will tell when that changes.
+-- nothing is will tell when that changes. A broken queue is said to have something, so that somebody finds out.
 local function ready(keys, argv)
   local now = time_of(argv[1])
   local out = { fmt('%d', now) }
   for i = 2, #argv do
-    local st = load_state(argv[i], now)
     local is, at = false, 0
-    if st and st.kind ~= DROPPED and st.kind ~= LOG then
-      is, at = look(st)
-      if not is and st.idle ~= at then
-        st.idle = at
-        save_state(st)
+    local ok = guarded(argv[i], function()
+      local st = load_state(argv[i], now)
+      if st and st.kind ~= DROPPED and st.kind ~= LOG then
+        is, at = look(st)
+        if not is and st.idle ~= at then
+          st.idle = at
+          save_state(st)
+        end
       end
-    end
+    end)
+    if not ok then is, at = true, 0 end
     insert(out, is and 1 or 0)
     insert(out, fmt('%d', at))
   end

@@ -49,14 +49,17 @@ local function clear_old(set, hash, ms)
   return #old == FORGET * 50
 end
 
--- expire: now, limit, then base, retention and max bytes of each, 0 for none. Returns messages, bytes and 1 for more of each.
+-- expire: now, limit, then base, retention and max bytes of each, 0 for none. Returns messages, bytes and 1 for more of each. It is
+-- also where a queue is found out of which a key is missing.
 local function expire(keys, argv)
   local now, limit = time_of(argv[1]), tonumber(argv[2])
   local out = {}
   for i = 3, #argv, 3 do
-    local st = load_state(argv[i], now)
     local n, bytes, more = 0, 0, false
-    if st and st.kind ~= DROPPED then
+    local ok = guarded(argv[i], function()
+      local st = load_state(argv[i], now)
+      if not st or st.kind == DROPPED then return end
+      if not sound(st) then st = rebuild(st.base, st, st.kind, now) end
       local base, retention, most = st.base, tonumber(argv[i + 1]), tonumber(argv[i + 2])
       local changed = false
       local function remove(seq, h)
@@ -109,7 +112,8 @@ local function expire(keys, argv)
         if st.kind == FIFO then more = clear_old(base .. 'at', base .. 'a', st.clock) or more end
       end
       if changed then save_state(st) end
-    end
+    end)
+    if not ok then n, bytes, more = 0, 0, false end
     insert(out, n)
     insert(out, bytes)
     insert(out, more and 1 or 0)

@@ -36,8 +36,20 @@ end
 -- cancel. Meanwhile the message is SENDING: leased, and nothing can be done with it. Hash o holds, by token, what is to be done,
 -- and set ot the tokens by when they were held, so that it can be finished after a crash.
 
--- HOLD is longer than anything takes that is going on.
-local HOLD = 86400000
+-- pass moves the cursor to a message beyond it, which was received before but by a receive that is lost. Those between, which were
+-- lost with it or not, become waiting ones.
+local function pass(st, seq)
+  local from, page = '(' .. entry_id(st.cursor), nil
+  repeat
+    page = call('XRANGE', st.base .. 'm', from, '(' .. entry_id(seq), 'COUNT', 200)
+    for i = 1, #page do
+      local other = seq_of(page[i][1])
+      st.fresh, st.waiting = st.fresh - 1, st.waiting + call('ZADD', st.base .. 'w', seq_ms(other), other)
+      from = '(' .. page[i][1]
+    end
+  until #page < 200
+  st.fresh, st.cursor = st.fresh - 1, seq
+end
 
 -- hold: now, then base, sequence, nonce, action, after, keep, state, token and plan of each. Returns for each 'OK', 'GONE' or
 -- 'EXPIRED', and what is known of the message, for its new place.
@@ -62,10 +74,7 @@ local function hold(keys, argv)
       call('HSET', base .. 'i', seq, pack_info(x))
       local to = st.clock + HOLD
       if x.group == '' then
-        if is_plain(seq) and seq > st.cursor then -- its receive was lost
-          st.fresh = st.fresh - 1
-          st.cursor = seq
-        end
+        if is_plain(seq) and seq > st.cursor then pass(st, seq) end
         if st.waiting > 0 then st.waiting = st.waiting - call('ZREM', base .. 'w', seq) end
         st.leased = st.leased + call('ZADD', base .. 'l', to, seq)
       elseif st.kind == FIFO then
@@ -103,7 +112,7 @@ local function accept(keys, argv)
       message, seq, duplicate = sub(known, 1, 16), sub(known, 17, 32), tonumber(sub(known, 33))
       call('PEXPIRE', token, window)
     else
-      local st = state_of(states, e.base, now)
+      local st = state_of(states, e.base, now, e.kind)
       if st and st.kind == DROPPED then
         what = 'DROPPED ' .. id_of(e.base)
       elseif st and st.kind ~= e.kind then

@@ -1,11 +1,21 @@
+-- failed is what an error in a function is answered with. What it has written stays, so that its queues are rebuilt by the next call.
+local function failed(problem)
+  if type(problem) ~= 'table' then problem = redis.error_reply('SB CORRUPT ' .. tostring(problem)) end
+  if not reading and not untouched and not match(problem.err, '^SB NEWER') then
+    for base in pairs(touched) do break_off(base) end
+  end
+  return problem
+end
+
 -- register makes a function callable. It answers which queues it has stirred, in a text, and what f returns. how is 'reads'; or
 -- 'adds', for a function that needs memory and fails when there is none; or nothing, for one that works all the same, since what it
 -- does makes room.
 local function register(name, f, how)
   local function run(keys, argv)
     if not call then setup() end
-    stirred = {}
-    local answer = f(keys, argv)
+    stirred, touched, reading, untouched = {}, {}, how == 'reads', false
+    local ok, answer = pcall(f, keys, argv)
+    if not ok then return failed(answer) end
     if type(answer) == 'table' and answer.err then return answer end
     local queues = concat(stirred, ' ')
     if queues ~= '' then call('SPUBLISH', stirred_shard .. ':wake', queues) end
