@@ -1,0 +1,249 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/signalbox-mq/signalbox/queue"
+)
+
+// apart are queues in three shards: a source, a destination and a log.
+const (
+	apartFrom, apartTo, apartLog queue.ID = 1, 2, 3
+)
+
+// openAs opens a store with a clock, as the product does.
+func openAs(t *testing.T, url string) (*Store, func() time.Time) {
+	t.Helper()
+	clock := queue.NewClock(time.Time{}).Now
+	s, err := Open(t.Context(), Options{URL: url}, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, clock
+}
+
+// bodiesIn receives all there is, or reads a log.
+func bodiesIn(t *testing.T, s *Store, now time.Time, id queue.ID, kind queue.Kind) []string {
+	t.Helper()
+	got, err := s.Scan(t.Context(), queue.ScanRequest{Now: now, Queue: id, Kind: kind, Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bodies []string
+	for i := range got.Messages {
+		bodies = append(bodies, string(got.Messages[i].Message.Body))
+	}
+	return bodies
+}
+
+// sendAndReceive puts messages into a queue and returns them as received.
+func sendAndReceive(t *testing.T, s *Store, clock func() time.Time, id queue.ID, bodies ...string) []queue.Message {
+	t.Helper()
+	var entries []queue.Entry
+	for _, body := range bodies {
+		entries = append(entries, queue.Entry{Queue: id, Message: queue.Message{ID: queue.NewMessageID(), Body: []byte(body)}})
+	}
+	if _, err := s.Append(t.Context(), queue.AppendRequest{Now: clock(), Entries: entries}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Receive(t.Context(), queue.ReceiveRequest{Now: clock(), Queue: id, Max: len(bodies), Visibility: time.Minute})
+	if err != nil || len(got.Messages) != len(bodies) {
+		t.Fatal(got, err)
+	}
+	return got.Messages
+}
+
+// A node dies on the way of a message through the outbox, wherever. Another one finishes, and the message ends in one place, its
+// record in the log once.
+func TestNodeDiesBetweenHoldAndFinish(t *testing.T) {
+	t.Parallel()
+	nodes := startCluster(t, 3, false)
+	for i, c := range []struct {
+		name     string
+		accepted []int // entries that the node has delivered: 0 the message, 1 the record
+		dropped  bool  // the destination is dropped before it can be finished
+		resumes  bool  // the node was not dead
+	}{
+		{"after the hold", nil, false, false},
+		{"after the message", []int{0}, false, false},
+		{"after the record", []int{1}, false, false},
+		{"before the finish", []int{0, 1}, false, false},
+		{"and comes back", []int{0}, false, true},
+		{"and the destination is dropped", nil, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			url := fmt.Sprintf("redis://%s?durability=async&namespace=o%d-", nodes[0].addr, i)
+			dying, clock := openAs(t, url)
+			other, _ := openAs(t, url)
+			m := sendAndReceive(t, dying, clock, apartFrom, "message")[0]
+			settlement := queue.Settlement{
+				Receipt: m.Receipt, Action: queue.Move, To: &queue.Destination{Queue: apartTo},
+				Record: &queue.Entry{Queue: apartLog, Kind: queue.Log, Message: queue.Message{ID: queue.NewMessageID(), Body: []byte("record")}},
+			}
+			shard := receiptShard(m.Receipt)
+			w := &settling{Settlement: &settlement, result: new(queue.SettleResult), shard: shard}
+			if _, err := dying.readMoves(ctx, []*settling{w}); err != nil {
+				t.Fatal(err)
+			}
+			dying.enter(w)
+			held, err := dying.hold(ctx, clock(), shard, []*settling{w})
+			if err != nil || len(held) != 1 {
+				t.Fatal(held, err)
+			}
+			for _, e := range c.accepted {
+				to, err := shardOfBase(held[0].plan[e][0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				args := []any{"", millis(sendWindow), dying.c.tag(to) + ":t:" + digest(fmt.Sprint("outbox ", held[0].token, " ", e))}
+				if _, err := dying.call(ctx, to, "accept", durable|idempotent, append(args, held[0].plan[e]...)...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// Meanwhile it is hidden, and nobody else can end it.
+			got, err := other.Receive(ctx, queue.ReceiveRequest{Now: clock(), Queue: apartFrom, Max: 1, Visibility: time.Minute})
+			if err != nil || len(got.Messages) > 0 {
+				t.Errorf("received what is held: %v, %v", got.Messages, err)
+			}
+			if r, err := other.Settle(ctx, clock(), []queue.Settlement{{Receipt: m.Receipt}}); err != nil || !r[0].Gone {
+				t.Errorf("acknowledging what is held: %+v, %v", r, err)
+			}
+			from, to, records := []string(nil), []string{"message"}, []string{"record"}
+			if c.dropped {
+				if err := other.Drop(ctx, clock(), []queue.ID{apartTo}); err != nil {
+					t.Fatal(err)
+				}
+				from, to = []string{"message"}, nil
+			}
+			if err := other.finishOld(ctx, shard, time.Minute); err != nil { // too young
+				t.Fatal(err)
+			}
+			if bodies := bodiesIn(t, other, clock(), apartFrom, queue.Standard); len(bodies) != 1 {
+				t.Errorf("what is held was finished too early: %v", bodies)
+			}
+			for range 2 {
+				if err := other.finishOld(ctx, shard, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.resumes {
+				if err := dying.deliver(ctx, clock(), held); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, q := range []struct {
+				id   queue.ID
+				kind queue.Kind
+				want []string
+			}{{apartFrom, queue.Standard, from}, {apartTo, queue.Standard, to}, {apartLog, queue.Log, records}} {
+				if bodies := bodiesIn(t, other, clock(), q.id, q.kind); !slices.Equal(bodies, q.want) {
+					t.Errorf("queue %d holds %q, want %q", q.id, bodies, q.want)
+				}
+			}
+			stats, err := other.Stats(ctx, clock(), []queue.ID{apartFrom})
+			if err != nil || stats[0].Total() != int64(len(from)) || stats[0].InFlight != int64(len(from)) {
+				t.Errorf("the source counts %+v, %v", stats, err)
+			}
+		})
+	}
+}
+
+// A call that is given up in the middle of a settlement through the outbox leaves nothing that another node does not finish.
+func TestSettlementGivenUp(t *testing.T) {
+	t.Parallel()
+	nodes := startCluster(t, 3, false)
+	s, clock := openAs(t, "redis://"+nodes[0].addr+"?durability=async")
+	const count = 40
+	var bodies []string
+	for i := range count {
+		bodies = append(bodies, fmt.Sprintf("%02d", i))
+	}
+	messages := sendAndReceive(t, s, clock, apartFrom, bodies...)
+	given := 0
+	for i, m := range messages {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*100*time.Microsecond)
+		_, err := s.Settle(ctx, clock(), []queue.Settlement{{
+			Receipt: m.Receipt, Action: queue.Move, To: &queue.Destination{Queue: apartTo},
+			Record: &queue.Entry{Queue: apartLog, Kind: queue.Log, Message: queue.Message{ID: queue.NewMessageID(), Body: m.Body}},
+		}})
+		cancel()
+		if err != nil {
+			given++
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a settlement that was given up: %v", err)
+			}
+		}
+	}
+	shard := shardOf(apartFrom, 0)
+	eventually(t, "nothing is in the outbox", func() bool {
+		if err := s.finishOld(t.Context(), shard, 0); err != nil {
+			t.Fatal(err)
+		}
+		reply, err := s.call(t.Context(), shard, "outbox", read, "", s.c.tag(shard), 0, outboxLimit)
+		return err == nil && len(answerOf(reply).values) == 0
+	})
+	left, to := bodiesIn(t, s, clock(), apartFrom, queue.Standard), bodiesIn(t, s, clock(), apartTo, queue.Standard)
+	records := bodiesIn(t, s, clock(), apartLog, queue.Log)
+	slices.Sort(to)
+	slices.Sort(records)
+	if all := append(slices.Clone(left), to...); len(all) != count || !slices.Equal(to, records) {
+		t.Errorf("%d given up; %d left, %d moved, %d records", given, len(left), len(to), len(records))
+	}
+	if given == 0 || given == count {
+		t.Logf("%d of %d were given up, which shows little", given, count)
+	}
+}
+
+// After a failover, a receive that was not confirmed may not have been. What was received by it can still be acknowledged with a
+// record elsewhere, and those that were received with it come out again.
+func TestHoldAfterLostReceive(t *testing.T) {
+	t.Parallel()
+	nodes := startCluster(t, 3, false)
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{nodes[0].addr}})
+	t.Cleanup(func() { _ = cluster.Close() })
+	s, clock := openAs(t, "redis://"+nodes[0].addr+"?durability=async")
+	ctx := t.Context()
+	var entries []queue.Entry
+	for _, body := range []string{"a", "b", "c"} {
+		entries = append(entries, queue.Entry{Queue: apartFrom, Message: queue.Message{ID: queue.NewMessageID(), Body: []byte(body)}})
+	}
+	if _, err := s.Append(ctx, queue.AppendRequest{Now: clock(), Entries: entries}); err != nil {
+		t.Fatal(err)
+	}
+	state := s.base(apartFrom, 0) + "s"
+	before, err := cluster.Get(ctx, state).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Receive(ctx, queue.ReceiveRequest{Now: clock(), Queue: apartFrom, Max: 3, Visibility: time.Minute})
+	if err != nil || len(got.Messages) != 3 {
+		t.Fatal(got, err)
+	}
+	if err := cluster.Set(ctx, state, before, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Del(ctx, s.base(apartFrom, 0)+"i", s.base(apartFrom, 0)+"l").Err(); err != nil {
+		t.Fatal(err)
+	}
+	results, err := s.Settle(ctx, clock(), []queue.Settlement{{
+		Receipt: got.Messages[1].Receipt,
+		Record:  &queue.Entry{Queue: apartLog, Kind: queue.Log, Message: queue.Message{ID: queue.NewMessageID()}},
+	}})
+	if err != nil || results[0].Err != nil || results[0].Gone {
+		t.Fatal(results, err)
+	}
+	got, err = s.Receive(ctx, queue.ReceiveRequest{Now: clock(), Queue: apartFrom, Max: 3, Visibility: time.Minute})
+	if err != nil || len(got.Messages) != 2 || string(got.Messages[0].Body) != "a" || string(got.Messages[1].Body) != "c" {
+		t.Errorf("received %d: %+v, %v", len(got.Messages), got.Messages, err)
+	}
+}
