@@ -127,7 +127,7 @@ type Entry struct {
 	// Kind is the queue's; every call for one queue gives the same.
 	Kind Kind
 	// Message's sender fields are stored; its store fields are ignored, except that a non-zero Sent is kept (a copy of an
-	// older message).
+	// older message). Prior can say more of one.
 	Message Message
 	// Delay hides the message of a standard queue, or a free one, at first. Zero or less for not. No upper limit here.
 	Delay time.Duration
@@ -138,7 +138,30 @@ type Entry struct {
 	DedupWindow time.Duration
 	// Key, when not empty, makes the message findable by Get for as long as it is in the queue.
 	Key string
+	// Prior, when not nil, is what the message has behind it in another store. It is for migration.
+	Prior *Prior
 }
+
+// Prior is what a message has behind it in another store, from which it is copied: what a Scan there shows of it. It lets a
+// migration leave everything about a message as it was but its lease and, outside of logs, its sequence.
+type Prior struct {
+	// Receives, FirstReceived and State become the message's, as if it had been received and released in this queue. They
+	// are ignored in logs.
+	Receives      int
+	FirstReceived time.Time
+	State         []byte
+	// Due, when it is after now and after what Delay asks for, is until when the message is Delayed. One in a group of a FIFO queue,
+	// which Delay does not concern, keeps its place, and its group waits for it. It is ignored in logs.
+	Due time.Time
+	// Sequence is for logs: the entry keeps this sequence number, and with it its position, if it is higher than the queue's last
+	// one, also if its time is later than now. Otherwise, and in other queues, the entry gets one as ever.
+	Sequence uint64
+	// Key is the hash of the key that the message has; see [Peeked]. It counts where Entry.Key is empty.
+	Key KeyHash
+}
+
+// KeyHash is the first half of the SHA-256 of an Entry's Key, or zero for no key.
+type KeyHash [16]byte
 
 // AppendResult has one result per entry.
 type AppendResult struct {
@@ -311,6 +334,8 @@ type Peeked struct {
 	Status   Status
 	// Due is when a Delayed message becomes ready or an InFlight one's lease ends; zero for Ready and in logs.
 	Due time.Time
+	// Key is the hash of the key under which the message was appended. The key itself is not kept.
+	Key KeyHash
 }
 
 // Position is a place in a queue. The zero Position is before everything. In a log, Sequence alone counts: an entry's

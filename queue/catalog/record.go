@@ -59,3 +59,12 @@ type Backend interface {
 	// ErrConflict, changing nothing, unless the current revision is revision-1.
 	Commit(ctx context.Context, revision, lastID uint64, records []Record) error
 }
+
+// Restorer is an optional ability of a Backend, for migration: to take a catalog over as it stands elsewhere.
+type Restorer interface {
+	// Restore writes records with the revisions that they carry into a catalog whose revision is zero; otherwise it fails with
+	// ErrConflict, changing nothing. With revision zero the catalog's stays zero, so that a large one can be written in pieces;
+	// with another it is that from then on, and lastID the highest ID ever given. It returns when that is durable. None of the
+	// records is Deleted: who asks for what has changed since an earlier revision gets ErrCompacted.
+	Restore(ctx context.Context, revision, lastID uint64, records []Record) error
+}

@@ -149,6 +149,9 @@ func (t *tx) appendEntry(l *lane, e *queue.Entry) (queue.Appended, error) {
 	if e.Message.Sent.IsZero() {
 		n.header.sent = l.state.clock
 	}
+	if e.Prior != nil {
+		n.prior(e.Prior)
+	}
 	done, err := t.add(l, &n)
 	if err == nil && e.Dedup != "" {
 		err = t.putDedup(l, dedup, done, addMillis(l.state.clock, e.DedupWindow.Milliseconds()))
@@ -162,8 +165,26 @@ type newMessage struct {
 	kind    queue.Kind
 	delay   int64
 	key     string
+	keyHash h128 // what key is, where that is not known
 	state   []byte
 	header  messageHeader // id, source, sent, receives, first
+	due     int64         // until when it waits, also in a FIFO group; 0 for not
+	seq     uint64        // in a log, the sequence to keep if it is higher than the last; 0 for none
+}
+
+// prior takes over what a message has behind it in another store.
+func (n *newMessage) prior(p *queue.Prior) {
+	if n.key == "" {
+		n.keyHash = h128(p.Key)
+	}
+	if n.kind == queue.Log {
+		n.seq = p.Sequence
+		return
+	}
+	n.header.receives, n.header.first, n.due = uint32(p.Receives), millis(p.FirstReceived), millis(p.Due)
+	if len(p.State) > 0 {
+		n.state = p.State
+	}
 }
 
 // add writes a message with all its index records, and counts it.
@@ -173,11 +194,11 @@ func (t *tx) add(l *lane, n *newMessage) (queue.Appended, error) {
 		st.kind = n.kind
 		l.nextMessage, l.nextReady, l.exactMessage, l.exactReady = never, never, true, true
 	}
-	seq := l.sequence()
+	seq := l.sequence(n.seq)
 	grouped := n.kind != queue.Log && m.Group != ""
 	at := position{0, seq}
 	told := int64(seq >> 20) // the sent time that the key tells
-	due := max(u64(addMillis(st.clock, max(n.delay, 0))), 1)
+	due := max(u64(addMillis(st.clock, max(n.delay, 0))), u64(n.due), 1)
 	if n.kind != queue.Log && !grouped {
 		at.at = due
 		told = int64(at.at)
@@ -190,8 +211,11 @@ func (t *tx) add(l *lane, n *newMessage) (queue.Appended, error) {
 		h.flags |= flagSent
 	}
 	if n.key != "" {
+		n.keyHash = hash(n.key)
+	}
+	if n.keyHash != (h128{}) {
 		h.flags |= flagKeyed
-		h.key = hash(n.key)
+		h.key = n.keyHash
 	}
 	if m.Group != "" && n.kind != queue.Log {
 		h.flags |= flagGrouped
@@ -207,7 +231,7 @@ func (t *tx) add(l *lane, n *newMessage) (queue.Appended, error) {
 		st.grouped++
 		var err error
 		if n.kind == queue.FIFO {
-			err = t.enqueueGroup(l, h, seq)
+			err = t.enqueueGroup(l, h, seq, n.due)
 		} else {
 			err = t.enqueueTenant(l, h, position{due, seq})
 		}

@@ -92,14 +92,58 @@ func (t *tx) commitCatalog(revision, lastID uint64, records []catalog.Record) er
 			return err
 		}
 	}
-	b := append(t.val[:0], 1)
-	b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, revision), lastID)
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crcTable()))
-	if err := t.set([]byte{spaceCatalogMeta}, b); err != nil {
+	if err := t.putCatalogMeta(revision, lastID); err != nil {
 		return err
 	}
 	_, err = t.commit(true)
 	return err
+}
+
+// Restore implements [catalog.Restorer].
+func (s *Store) Restore(ctx context.Context, revision, lastID uint64, records []catalog.Record) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.end()
+	t := s.begintx(false)
+	defer t.close()
+	if err := t.restoreCatalog(revision, lastID, records); err != nil {
+		return err
+	}
+	return t.wait()
+}
+
+func (t *tx) restoreCatalog(revision, lastID uint64, records []catalog.Record) error {
+	t.s.catalogMu.Lock()
+	defer t.s.catalogMu.Unlock()
+	current, _, err := t.catalogMeta()
+	if err != nil {
+		return err
+	}
+	if current != 0 {
+		return catalog.ErrConflict
+	}
+	for i := range records {
+		r := &records[i]
+		key := keyCatalog(r.Table, r.Name.String())
+		if err := t.set(key, putCatalog(key, r, r.Revision)); err != nil {
+			return err
+		}
+	}
+	if revision != 0 {
+		if err := t.putCatalogMeta(revision, lastID); err != nil {
+			return err
+		}
+	}
+	_, err = t.commit(true)
+	return err
+}
+
+func (t *tx) putCatalogMeta(revision, lastID uint64) error {
+	b := append(t.val[:0], 1)
+	b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, revision), lastID)
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crcTable()))
+	return t.set([]byte{spaceCatalogMeta}, b)
 }
 
 func (t *tx) catalogMeta() (revision, lastID uint64, err error) {

@@ -6,9 +6,17 @@ import "math"
 // its turn comes, and an h record that says where. A receive takes groups from the front of the line, so it never looks
 // at a group that is locked or waits, however many there are. While a group has leases it is in memory and not in line.
 
-// enqueueGroup writes the g record of a new message, and puts its group in line if this is its first.
-func (t *tx) enqueueGroup(l *lane, h *messageHeader, seq uint64) error {
+// enqueueGroup writes the g record of a new message, and puts its group in line if this is its first. The message waits until
+// due, if that is after the clock.
+func (t *tx) enqueueGroup(l *lane, h *messageHeader, seq uint64, due int64) error {
 	g := groupRecord{flags: h.flags & flagState, sent: h.sent, receives: h.receives, first: h.first}
+	if due > l.state.clock {
+		g.notBefore = due
+		if err := t.set(key2(t.key[:0], l.id, subWaiting, u64(due), seq), nil); err != nil {
+			return err
+		}
+		l.delayed.add(due)
+	}
 	if err := t.set(keyGroup(t.key[:0], l.id, h.group, 0, seq), putGroupRecord(t.val[:0], &g)); err != nil {
 		return err
 	}
@@ -20,7 +28,7 @@ func (t *tx) enqueueGroup(l *lane, h *messageHeader, seq uint64) error {
 	if err != nil || turn != notInLine {
 		return err
 	}
-	return t.standInLine(l, h.group, head{seq, l.state.clock, h.sent}, 0)
+	return t.standInLine(l, h.group, head{seq, max(l.state.clock, g.notBefore), h.sent}, 0)
 }
 
 // head is a group's first message: its sequence, when it may be received whatever the delay, and when it was sent.

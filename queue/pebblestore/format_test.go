@@ -22,7 +22,7 @@ func appendFormat1(t *testing.T, s *Store, now time.Time, id queue.ID, group, bo
 	tx := s.begintx(false)
 	defer tx.close()
 	m := queue.Message{ID: queue.NewMessageID(), Body: []byte(body), Group: group}
-	seq := l.sequence()
+	seq := l.sequence(0)
 	n := newMessage{message: &m, header: messageHeader{
 		id: m.ID, flags: flagGrouped, group: hash(group), sent: l.state.clock, size: uint32(len(body)), body: uint32(len(body)),
 	}}

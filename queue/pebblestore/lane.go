@@ -399,8 +399,13 @@ func (l *lane) dropReturned(le *lease) {
 	}
 }
 
-// sequence returns the next sequence number, which is after all turns there were.
-func (l *lane) sequence() uint64 {
+// sequence returns the next sequence number, which is after all turns there were. In a log it is the one to keep, if that is higher
+// than the last.
+func (l *lane) sequence(keep uint64) uint64 {
+	if keep > l.state.last {
+		l.state.last = keep
+		return keep
+	}
 	l.state.last = max(l.state.last+1, l.state.turn+1, uint64(max(l.state.clock, 0))<<20)
 	return l.state.last
 }

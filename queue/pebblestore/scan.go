@@ -144,6 +144,7 @@ func (t *tx) peek(l *lane, p position, record []byte) (queue.Peeked, error) {
 	if err := t.readMessage(m, &h, record, l.id, p.seq); err != nil {
 		return out, err
 	}
+	out.Key = queue.KeyHash(h.key)
 	if l.state.kind == queue.Log {
 		return out, nil
 	}

@@ -2,7 +2,9 @@ package redisstore
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
 )
@@ -38,7 +40,7 @@ func (s *Store) appendTo(ctx context.Context, shard int, req queue.AppendRequest
 	args := make([]any, 0, 4+entrySize*len(entries))
 	args = append(args, s.time(req.Now), s.tokenKey(shard, req.Token), millis(req.TokenWindow), req.Digest)
 	for i := range entries {
-		args = s.appendEntry(args, &entries[i])
+		args = s.appendEntry(args, &entries[i], req.Now)
 	}
 	reply, err := s.call(ctx, shard, "append", durable, args...)
 	if err != nil {
@@ -76,7 +78,7 @@ func (s *Store) tokenKey(shard int, token string) string {
 // entrySize is how many arguments an entry takes; see 30_append.lua.
 const entrySize = 12
 
-func (s *Store) appendEntry(args []any, e *placed) []any {
+func (s *Store) appendEntry(args []any, e *placed, now time.Time) []any {
 	m := &e.Message
 	var sent any = ""
 	if !m.Sent.IsZero() {
@@ -86,6 +88,38 @@ func (s *Store) appendEntry(args []any, e *placed) []any {
 	if e.Kind != queue.Log {
 		group = digest(m.Group)
 	}
-	return append(args, s.base(e.Queue, e.partition), int(e.Kind), millis(e.Delay), digest(e.Dedup), millis(e.DedupWindow), group, digest(e.Key),
-		sent, m.Size(), len(m.Body), "", putBlob(e.Queue, m))
+	key, known := digest(e.Key), []byte(nil)
+	if e.Prior != nil {
+		known = putPrior(e.Prior, e.Kind, now)
+		if key == "" && e.Prior.Key != (queue.KeyHash{}) {
+			key = digestOf(e.Prior.Key)
+		}
+	}
+	return append(args, s.base(e.Queue, e.partition), int(e.Kind), millis(e.Delay), digest(e.Dedup), millis(e.DedupWindow), group, key,
+		sent, m.Size(), len(m.Body), known, putBlob(e.Queue, m))
+}
+
+// putPrior writes what a message has behind it as the functions read it: see unpack_known in 30_append.lua. Until when it waits is
+// written as for how long from now on.
+func putPrior(p *queue.Prior, kind queue.Kind, now time.Time) []byte {
+	if kind == queue.Log {
+		return appendPrior(nil, &queue.Prior{}, 0, p.Sequence)
+	}
+	wait := int64(0)
+	if !p.Due.IsZero() {
+		wait = max(0, p.Due.UnixMilli()-now.UnixMilli())
+	}
+	return appendPrior(nil, p, wait, 0)
+}
+
+func appendPrior(b []byte, p *queue.Prior, wait int64, sequence uint64) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(p.Receives))
+	b = binary.BigEndian.AppendUint64(b, uint64(unix(p.FirstReceived)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(p.State)))
+	b = append(b, p.State...)
+	b = binary.BigEndian.AppendUint64(b, uint64(wait))
+	if sequence == 0 {
+		return b
+	}
+	return append(b, hex16(sequence)...)
 }

@@ -216,3 +216,20 @@ func (s *Store) Commit(ctx context.Context, revision, lastID uint64, records []c
 	s.marked.Store(&mine)
 	return s.awaitNodes(ctx, revision)
 }
+
+// Restore implements [catalog.Restorer].
+func (s *Store) Restore(ctx context.Context, revision, lastID uint64, records []catalog.Record) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.end()
+	args := make([]any, 3, 3+3*len(records))
+	args[0], args[1], args[2] = s.c.tag(catalogShard), strconv.FormatUint(revision, 10), strconv.FormatUint(lastID, 10)
+	for i := range records {
+		r := &records[i]
+		name := catalogName(r)
+		args = append(args, name, putCatalog(name, r, r.Revision), strconv.FormatUint(r.Revision, 10))
+	}
+	_, err := s.call(ctx, catalogShard, "restore", durable, args...)
+	return err
+}

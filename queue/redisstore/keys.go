@@ -47,7 +47,20 @@ func digest(text string) string {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(text))
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
+	return digestOf(queue.KeyHash(sum[:16]))
+}
+
+// digestOf is the digest of a text of which the hash is known, and hashOf leads back.
+func digestOf(hash queue.KeyHash) string { return base64.RawURLEncoding.EncodeToString(hash[:]) }
+
+func hashOf(digest string) (hash queue.KeyHash, err error) {
+	if digest == "" {
+		return hash, nil
+	}
+	if n, err := base64.RawURLEncoding.Decode(hash[:], []byte(digest)); err != nil || n != len(hash) || len(digest) != 22 {
+		return hash, fmt.Errorf("%w: %q is not the hash of a key", queue.ErrCorrupt, digest)
+	}
+	return hash, nil
 }
 
 const digits = "0123456789abcdef"

@@ -47,6 +47,11 @@ func readPeeked(a *answer, local moment, id queue.ID, partition int) (all []queu
 		}
 		p.Status = queue.Status(a.number())
 		p.Due = local.at(a.number())
+		key, err := hashOf(a.text())
+		if err != nil {
+			return nil, err
+		}
+		p.Key = key
 		if err := parseBlob(id, m.Sequence, a.text(), m); err != nil && a.err == nil {
 			return nil, err
 		}

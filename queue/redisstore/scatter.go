@@ -236,7 +236,7 @@ func (s *Store) hold(ctx context.Context, now time.Time, shard int, group []*set
 	for i, w := range group {
 		x := &sending{w: w, shard: shard, token: uuid.NewString()}
 		for e := range w.entries {
-			x.plan = append(x.plan, s.appendEntry(nil, &w.entries[e]))
+			x.plan = append(x.plan, s.appendEntry(nil, &w.entries[e], now))
 		}
 		all[i] = x
 		full := s.settlement(nil, w, now)

@@ -180,7 +180,7 @@ func (s *Store) settleAt(ctx context.Context, now time.Time, shard int, todo []*
 	for _, w := range todo {
 		args = s.settlement(args, w, now)
 		for i := range w.entries {
-			args = s.appendEntry(args, &w.entries[i])
+			args = s.appendEntry(args, &w.entries[i], now)
 		}
 	}
 	reply, err := s.call(ctx, shard, "settle", durable, args...)

@@ -115,6 +115,29 @@ func bugs() []bug {
 				}
 			}
 		})},
+		{name: "forgets what a message has behind it", wrap: appends(func(_ *Model, req *queue.AppendRequest) {
+			for i := range req.Entries {
+				req.Entries[i].Prior = nil
+			}
+		})},
+		{name: "gives entries of a log new sequences", wrap: appends(func(_ *Model, req *queue.AppendRequest) {
+			for i := range req.Entries {
+				if p := req.Entries[i].Prior; p != nil {
+					next := *p
+					next.Sequence = 0
+					req.Entries[i].Prior = &next
+				}
+			}
+		})},
+		{name: "does not let a group wait for a message that is due later", wrap: appends(func(_ *Model, req *queue.AppendRequest) {
+			for i := range req.Entries {
+				if e := &req.Entries[i]; e.Prior != nil && e.Kind == queue.FIFO && e.Message.Group != "" {
+					next := *e.Prior
+					next.Due = time.Time{}
+					e.Prior = &next
+				}
+			}
+		})},
 		{name: "counts twice", wrap: received(func(m *Model, req queue.ReceiveRequest, _ *queue.ReceiveResult) {
 			m.edit(func(s *state) {
 				if q := s.get(req.Queue); q != nil && len(q.messages) > 0 && q.messages[0].stored.Receives == 2 {
@@ -319,7 +342,7 @@ func bugs() []bug {
 			}
 		}},
 		{name: "loses drops on reopen", reopen: func(s *state) { clear(s.dropped) }},
-		{name: "loses keys on reopen", reopen: func(s *state) { eachMessage(s, func(_ *queueState, m *message) { m.key = "" }) }},
+		{name: "loses keys on reopen", reopen: func(s *state) { eachMessage(s, func(_ *queueState, m *message) { m.key = queue.KeyHash{} }) }},
 		{name: "loses totals on reopen", reopen: func(s *state) {
 			for _, q := range s.queues {
 				q.acked = 0

@@ -24,7 +24,7 @@ type rule struct {
 
 // rules lists the whole suite.
 func rules() []rule {
-	return slices.Concat(appendRules(), tokenRules(), dedupRules(), receiveRules(), tenantRules(), limitRules(), fifoRules(), turnRules(), attemptRules(), settleRules(),
+	return slices.Concat(appendRules(), priorRules(), tokenRules(), dedupRules(), receiveRules(), tenantRules(), limitRules(), fifoRules(), turnRules(), attemptRules(), settleRules(),
 		receiptRules(), moveRules(), extendRules(), readRules(), logRules(), expiryRules(), removalRules(), statsRules(), clockRules(),
 		watchRules(), reopenRules(), ownershipRules(), concurrencyRules(), sharedRules(), scaleRules(), closeRules())
 }

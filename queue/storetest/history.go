@@ -47,6 +47,9 @@ type opEntry struct {
 	Dedup   int  `json:"dedup,omitempty"`
 	Key     int  `json:"key,omitempty"`
 	Age     int  `json:"age,omitempty"`
+	Had     int  `json:"had,omitempty"`
+	Until   int  `json:"until,omitempty"`
+	Place   int  `json:"place,omitempty"`
 	Dropped bool `json:"dropped,omitempty"`
 }
 
@@ -106,11 +109,15 @@ func histories() *rapid.Generator[history] {
 	often := func(t *rapid.T, top int, label string) int {
 		return max(0, rapid.IntRange(-top, top).Draw(t, label))
 	}
+	rarely := func(t *rapid.T, top int, label string) int {
+		return max(0, rapid.IntRange(-4*top, top).Draw(t, label))
+	}
 	upTo := func(t *rapid.T, top int, label string) int { return rapid.IntRange(0, top).Draw(t, label) }
 	drawEntry := func(t *rapid.T) opEntry {
 		return opEntry{
 			Slot: upTo(t, len(slots)-1, "slot"), Group: upTo(t, 3, "group"), Body: upTo(t, 2, "body"), Delay: often(t, 3, "delay"),
-			Dedup: often(t, 2, "dedup"), Key: upTo(t, 2, "key"), Age: often(t, 4, "age"), Dropped: upTo(t, 20, "dropped") == 20,
+			Dedup: often(t, 2, "dedup"), Key: upTo(t, 2, "key"), Age: often(t, 4, "age"),
+			Had: rarely(t, 3, "had"), Until: rarely(t, 3, "until"), Place: rarely(t, 4, "place"), Dropped: upTo(t, 20, "dropped") == 20,
 		}
 	}
 	drawSettle := func(t *rapid.T) opSettle {

@@ -39,7 +39,12 @@ func (m *Model) begin(ctx context.Context) error {
 }
 
 // next is the Model's choice of a sequence number.
-func next(q *queueState, ms int64) uint64 { return max(q.lastSeq+1, uint64(ms)<<20) }
+func next(q *queueState, ms int64) uint64 {
+	if q.kept > 0 {
+		return q.kept
+	}
+	return max(q.lastSeq+1, uint64(ms)<<20)
+}
 
 // Append implements [queue.Store].
 func (m *Model) Append(ctx context.Context, req queue.AppendRequest) (queue.AppendResult, error) {
@@ -211,7 +216,7 @@ func (m *Model) Get(ctx context.Context, now time.Time, id queue.ID, key string)
 	}
 	var out []queue.Peeked
 	for _, o := range q.messages {
-		if key != "" && o.key == key {
+		if key != "" && o.key == keyHash(key) {
 			out = append(out, q.peek(o, q.clock(now)))
 		}
 	}

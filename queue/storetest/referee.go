@@ -213,6 +213,9 @@ func (r *referee) entry(o opEntry, token bool) queue.Entry {
 	if token {
 		e.Message.Body = fmt.Appendf(nil, "b%d w%d d%d k%d", o.Body, o.Delay, o.Dedup, o.Key)
 	}
+	if !token {
+		e.Prior = r.prior(e, o)
+	}
 	if o.Body == 1 {
 		e.Message.Attributes = []queue.Attribute{{Name: "n", Type: "String", Value: []byte("v")}}
 		e.Message.System = []queue.Attribute{{Name: "s", Type: "String", Value: []byte("w")}}
@@ -221,11 +224,46 @@ func (r *referee) entry(o opEntry, token bool) queue.Entry {
 	return e
 }
 
+// prior builds what an opEntry says that a message has behind it: nil for nothing.
+func (r *referee) prior(e queue.Entry, o opEntry) *queue.Prior {
+	if o.Had == 0 && o.Until == 0 && o.Place == 0 {
+		return nil
+	}
+	p := &queue.Prior{Receives: o.Had}
+	if o.Had > 0 {
+		p.FirstReceived = r.now.Add(-time.Duration(o.Had) * time.Second)
+	}
+	if o.Had == 2 {
+		p.State = []byte("had")
+	}
+	if o.Until > 0 {
+		p.Due = r.now.Add(time.Duration(o.Until-1) * time.Second)
+	}
+	if o.Place > 0 {
+		// Before, at and after the last entry, or ahead of the time.
+		if q := r.state.get(e.Queue); q != nil {
+			p.Sequence = q.lastSeq + uint64(o.Place) - 2
+		}
+		if o.Place == 4 {
+			p.Sequence = uint64(r.now.Add(time.Second).UnixMilli())<<20 + 3
+		}
+		p.Key = keyHash(fmt.Sprint("k", o.Place))
+	}
+	return p
+}
+
 // sequenced checks a sequence number that the store chose and passes it on.
 func (r *referee) sequenced(got uint64, bad *error) sequencer {
 	return func(q *queueState, ms int64) uint64 {
 		unordered := r.h.Partitioned && q.kind == queue.Standard
-		if got <= q.lastSeq && !unordered || got>>20 != uint64(ms) || q.find(got) != nil {
+		lead := uint64(ms)
+		if q.kind == queue.Log {
+			lead = max(lead, q.lastSeq>>20) // which may be later than now if it was kept
+		}
+		if q.kept > 0 {
+			lead = q.kept >> 20
+		}
+		if got <= q.lastSeq && !unordered || got>>20 != lead || q.find(got) != nil || q.kept > 0 && got != q.kept {
 			*bad = fmt.Errorf("queue %d: sequence %d (time %d) at time %d after sequence %d", q.id, got, got>>20, ms, q.lastSeq)
 		}
 		return got

@@ -124,7 +124,7 @@ func (r *referee) get(o op) error {
 	want := []queue.Peeked{}
 	if q := r.state.get(id); q != nil {
 		for _, m := range q.messages {
-			if m.key == key {
+			if m.key == keyHash(key) && key != "" {
 				var g queue.Peeked
 				if len(want) < len(got) {
 					g = got[len(want)]

@@ -23,7 +23,7 @@ func logRules() []rule {
 			fill(e, 5)
 			e.reopen()
 			for i, p := range e.scanAll(flog, 2) {
-				want := queue.Peeked{Message: p.Message, Position: queue.Position{Sequence: p.Message.Sequence}}
+				want := queue.Peeked{Message: p.Message, Key: p.Key, Position: queue.Position{Sequence: p.Message.Sequence}}
 				e.same("peeked", p, want)
 				if string(p.Message.Body) != fmt.Sprintf("%02d", i) || !p.Message.Sent.Equal(start.Add(time.Duration(i)*time.Second)) || p.Message.Receives != 0 {
 					e.Fatalf("entry %d: %+v", i, p.Message)

@@ -56,7 +56,9 @@ type queueState struct {
 	// messages, by sequence.
 	messages []*message
 	lastSeq  uint64
-	dedup    map[string]dedupRecord
+	// kept is, while an entry of a log is appended, the sequence that it keeps; else zero.
+	kept  uint64
+	dedup map[string]dedupRecord
 	// attempts remembers receives by their Attempt.
 	attempts map[string]attempt
 	// groups counts the messages of each group that has any; turns has those groups in the order in which the Model serves them.
@@ -77,7 +79,7 @@ type queueState struct {
 type message struct {
 	// stored has the sender's fields, Sequence, Sent, Receives, FirstReceived and State, never a Receipt or Deadline.
 	stored queue.Message
-	key    string
+	key    queue.KeyHash
 	// number is the message's place among all that orders tenants, in the order of appends.
 	number uint64
 	// due is when it first became or becomes receivable; delayed says that this was after it was appended.

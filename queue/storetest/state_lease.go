@@ -161,7 +161,7 @@ func (s *state) settle(now time.Time, st queue.Settlement, move, record sequence
 		at := to.clock(now)
 		n := moved(q.id, m, st.To, at)
 		n.stored.Sequence = move(to, at)
-		s.place(to, n, millis(st.To.Delay), at)
+		s.place(to, n, millis(st.To.Delay), 0, at)
 		out.Moved = queue.Appended{ID: n.stored.ID, Sequence: n.stored.Sequence}
 	}
 	if st.Record != nil {

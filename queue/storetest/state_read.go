@@ -8,7 +8,7 @@ import (
 
 // peek shows a message as it lies in its queue at ms. No receive, no receipt.
 func (q *queueState) peek(m *message, ms int64) queue.Peeked {
-	p := queue.Peeked{Message: clone(m.stored), Position: queue.Position{Sequence: m.stored.Sequence}}
+	p := queue.Peeked{Message: clone(m.stored), Position: queue.Position{Sequence: m.stored.Sequence}, Key: m.key}
 	if q.kind != queue.Log {
 		var due int64
 		p.Status, due = m.status(ms)

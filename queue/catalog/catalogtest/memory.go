@@ -37,7 +37,10 @@ type memoryKey struct {
 	name  catalog.Name
 }
 
-var _ catalog.Shared = (*Memory)(nil)
+var (
+	_ catalog.Shared   = (*Memory)(nil)
+	_ catalog.Restorer = (*Memory)(nil)
+)
 
 // Load implements catalog.Backend.
 func (m *Memory) Load(ctx context.Context, yield func(catalog.Record) error) (revision, lastID uint64, err error) {
@@ -119,6 +122,29 @@ func (m *Memory) commit(revision, lastID uint64, records []catalog.Record) error
 		m.gone = m.gone[1:]
 	}
 	m.revision, m.lastID = revision, lastID
+	return nil
+}
+
+// Restore implements catalog.Restorer.
+func (m *Memory) Restore(ctx context.Context, revision, lastID uint64, records []catalog.Record) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.revision != 0 {
+		return catalog.ErrConflict
+	}
+	if m.records == nil {
+		m.records = map[memoryKey]catalog.Record{}
+	}
+	for _, r := range records {
+		r.Value = bytes.Clone(r.Value)
+		m.records[memoryKey{r.Table, r.Name}] = r
+	}
+	if revision != 0 {
+		m.revision, m.lastID, m.floor = revision, lastID, revision
+	}
 	return nil
 }
 

@@ -45,6 +45,7 @@ func Run(t *testing.T, harness Harness) {
 		{"OneWins", testOneWins},
 		{"Cancelled", testCancelled},
 		{"Since", testSince},
+		{"Restore", testRestore},
 		{"Catalog", testCatalog},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -230,6 +231,46 @@ func testLastID(_ *testing.T, b *backend) {
 	b.commit(2, 1<<40, deleted(r, 2))
 	b.restart()
 	b.has(content{2, 1 << 40, nil})
+}
+
+func testRestore(t *testing.T, b *backend) {
+	restorer := func() catalog.Restorer {
+		r, ok := b.Backend.(catalog.Restorer)
+		if !ok {
+			t.Skip("the backend is no Restorer")
+		}
+		return r
+	}
+	ctx := t.Context()
+	x, y, z := record("queues", "a", 3, 2, 7, `1`), record("topics", "b", 9, 4, 4, `{}`), record("rules", "c", 11, 900, 1000, `{"c":1}`)
+	y.Owner = "file:x.yaml"
+	x.CreatedAt, x.ModifiedAt = time.UnixMilli(1000).UTC(), time.UnixMilli(2000).UTC()
+	if err := restorer().Restore(ctx, 0, 0, []catalog.Record{x, y}); err != nil {
+		t.Fatal(err)
+	}
+	b.restart()
+	b.has(content{0, 0, []catalog.Record{x, y}})
+	if err := restorer().Restore(ctx, 1000, 77, []catalog.Record{z}); err != nil {
+		t.Fatal(err)
+	}
+	want := content{1000, 77, []catalog.Record{x, y, z}}
+	b.has(want)
+	b.restart()
+	b.has(want)
+	for _, revision := range []uint64{0, 1000, 1001} {
+		if err := restorer().Restore(ctx, revision, 1, []catalog.Record{record("queues", "d", 78, 1, 1, `1`)}); !errors.Is(err, catalog.ErrConflict) {
+			t.Fatalf("Restore of revision %d into a catalog: %v, want ErrConflict", revision, err)
+		}
+	}
+	b.has(want)
+	if s, ok := b.Backend.(catalog.Shared); ok {
+		if _, _, err := s.LoadSince(ctx, 999, func(catalog.Record) error { return nil }); !errors.Is(err, catalog.ErrCompacted) {
+			t.Fatalf("LoadSince before the revision that was restored: %v, want ErrCompacted", err)
+		}
+	}
+	d := record("queues", "d", 78, 1001, 1001, `1`)
+	b.commit(1001, 78, d, deleted(y, 1001))
+	b.has(content{1001, 78, []catalog.Record{x, z, d}})
 }
 
 func testYieldError(_ *testing.T, b *backend) {

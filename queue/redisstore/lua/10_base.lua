@@ -40,7 +40,7 @@ end
 local function hex(ms) return fmt('%011x', ms) end
 
 -- A sequence number is 16 hexadecimal digits: 11 of milliseconds and 5 of a counter. It is also the message's ID in its
--- stream, written in another way. An even one lies in stream m, an odd one in n.
+-- stream, written in another way. An even one lies in stream m, an odd one in n; all of a log lie in m.
 local function entry_id(seq)
   return fmt('%d-%d', tonumber(sub(seq, 1, 11), 16), tonumber(sub(seq, 12), 16))
 end
@@ -167,7 +167,7 @@ end
 -- fetch reads a message: its header and its body, or nil.
 local function fetch(st, seq)
   local id = entry_id(seq)
-  local found = call('XRANGE', st.base .. (is_plain(seq) and 'm' or 'n'), id, id)
+  local found = call('XRANGE', st.base .. ((st.kind == LOG or is_plain(seq)) and 'm' or 'n'), id, id)
   if #found == 0 then
     return nil
   end

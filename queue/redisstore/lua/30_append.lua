@@ -1,8 +1,15 @@
--- put adds an entry to one of the streams and returns its sequence. A stream refuses a number below its last one, of which the state
--- may know nothing if it was rebuilt or a call was broken off.
-local function put(st, plain, h, blob)
+-- keep_seq gives an entry of a log the sequence that it has in another store, if no earlier one of the queue reaches that.
+local function keep_seq(st, seq)
+  if not seq or st.kind ~= LOG or seq <= fmt('%011x%05x', st.ms, st.counter) then return nil end
+  st.ms, st.counter = seq_ms(seq), tonumber(sub(seq, 12), 16)
+  return seq
+end
+
+-- put adds an entry to one of the streams and returns its sequence, which is kept if it can be. A stream refuses a number below its
+-- last one, of which the state may know nothing if it was rebuilt or a call was broken off.
+local function put(st, plain, h, blob, kept)
   for last = 0, 1 do
-    local seq = next_seq(st, plain)
+    local seq = keep_seq(st, kept) or next_seq(st, plain)
     h.flags = h.sent ~= st.ms and AGED or 0
     local r = try('XADD', st.base .. (plain and 'm' or 'n'), entry_id(seq), 'h', pack_header(h), 'b', blob)
     if type(r) ~= 'table' then return seq end
@@ -11,18 +18,20 @@ local function put(st, plain, h, blob)
   end
 end
 
--- push adds one message. e has group, key (hashes, may be empty), delay, sent (nil for now), size, length, blob, and info for
--- one that was received before, in another queue. Returns its sequence.
+-- push adds one message. e has group, key (hashes, may be empty), delay, sent (nil for now), size, length, blob, info for one that
+-- was received before, in another queue, till for one that waits until then even in a group of a FIFO queue (or 0), and seq for
+-- keep_seq. Returns its sequence.
 local function push(st, e)
   local base, clock = st.base, st.clock
   local grouped = e.group ~= '' and st.kind ~= LOG
   local due = clock
   if e.delay > 0 and st.kind ~= LOG and not (grouped and st.kind == FIFO) then due = clock + e.delay end
+  if st.kind ~= LOG then due = max(due, e.till) end
   local plain = st.kind == LOG or not (grouped or due > clock or e.info)
   local h = { sent = e.sent or clock, size = e.size, length = e.length, group = grouped and e.group or '', key = e.key }
-  local seq = put(st, plain, h, e.blob)
+  local seq = put(st, plain, h, e.blob, e.seq)
   if h.flags == AGED then call('ZADD', base .. 'o', h.sent, seq) end
-  if e.info then
+  if e.info and st.kind ~= LOG then
     local x = new_info(h)
     x.receives, x.first, x.state = e.info.receives, e.info.first, e.info.state
     call('HSET', base .. 'i', seq, pack_info(x))
@@ -42,6 +51,7 @@ local function push(st, e)
   elseif st.kind == FIFO then
     st.grouped = st.grouped + 1
     call('ZADD', base .. 'g', 0, e.group .. seq)
+    if due > clock then st.gwaiting = st.gwaiting + call('ZADD', base .. 'W', due, seq) end
     if sub(group_first(st, e.group, 1)[1], #e.group + 1) == seq then
       group_place(st, e.group)
     end
@@ -68,18 +78,25 @@ local ENTRY = 12
 
 local function pack_known(x) return pack('>I4i8I4c0', x.receives, x.first, #x.state, x.state) end
 
+-- unpack_known returns what is known of a message, nil if it was never received; for how long it is to wait; and the sequence that it
+-- has. The last two are in what putPrior writes in Go.
 local function unpack_known(raw)
-  if raw == '' then return nil end
-  local x = {}
-  x.receives, x.first, x.state = unpack_('>I4i8I4c0', raw)
-  return x
+  if raw == '' then return nil, 0, nil end
+  local x, at = {}, nil
+  x.receives, x.first, x.state, at = unpack_('>I4i8I4c0', raw)
+  local wait, seq = 0, nil
+  if at + 7 <= #raw then wait = unpack_('>i8', raw, at) end
+  if at + 23 <= #raw then seq = sub(raw, at + 8, at + 23) end
+  if x.receives == 0 and x.first == 0 and x.state == '' then x = nil end
+  return x, wait, seq
 end
 
-local function read_entry(argv, i)
+local function read_entry(argv, i, now)
+  local info, wait, seq = unpack_known(argv[i + 10])
   return {
     base = argv[i], kind = tonumber(argv[i + 1]), delay = tonumber(argv[i + 2]), dedup = argv[i + 3], window = tonumber(argv[i + 4]),
     group = argv[i + 5], key = argv[i + 6], sent = tonumber(argv[i + 7]), size = tonumber(argv[i + 8]), length = tonumber(argv[i + 9]),
-    info = unpack_known(argv[i + 10]), blob = argv[i + 11],
+    info = info, till = wait > 0 and now + wait or 0, seq = seq, blob = argv[i + 11],
   }
 end
 
@@ -166,7 +183,7 @@ local function append(keys, argv)
   local states, entries = {}, {}
   untouched = true
   for i = 5, #argv, ENTRY do
-    local e = read_entry(argv, i)
+    local e = read_entry(argv, i, now)
     local st = state_for(states, e.base, e.kind, now)
     if st.kind == DROPPED then return redis.error_reply('SB DROPPED ' .. id_of(e.base)) end
     if st.kind ~= e.kind then return redis.error_reply('SB KIND') end

@@ -1,7 +1,7 @@
 -- drop_message removes a message, whatever its status, and counts nothing but what is there. x is its info, or made of its header.
 local function drop_message(st, seq, x)
   local base = st.base
-  if is_plain(seq) then
+  if st.kind == LOG or is_plain(seq) then
     call('XDEL', base .. 'm', entry_id(seq))
     if st.kind ~= LOG and seq > st.cursor then st.fresh = st.fresh - 1 end
   else

@@ -117,7 +117,7 @@ local function settle(keys, argv)
     i = i + 8
     local entries, bad = {}, nil
     for e = 1, n do
-      entries[e] = read_entry(argv, i)
+      entries[e] = read_entry(argv, i, now)
       i = i + ENTRY
       local to = state_of(states, entries[e].base, now, entries[e].kind)
       if to and to.kind == DROPPED then bad = 'DROPPED ' .. id_of(entries[e].base) end

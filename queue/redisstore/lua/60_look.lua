@@ -1,4 +1,4 @@
--- show adds a message as it lies in its queue to out: sequence, sent, receives, first, state, status, due, blob.
+-- show adds a message as it lies in its queue to out: sequence, sent, receives, first, state, status, due, key, blob.
 local function show(st, out, seq, h, blob)
   local base = st.base
   local x = st.kind ~= LOG and unpack_info(call('HGET', base .. 'i', seq)) or nil
@@ -20,6 +20,7 @@ local function show(st, out, seq, h, blob)
   insert(out, x and x.state or '')
   insert(out, status)
   insert(out, fmt('%d', due))
+  insert(out, h.key)
   insert(out, blob)
 end
 

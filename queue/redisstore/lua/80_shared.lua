@@ -105,7 +105,7 @@ local function accept(keys, argv)
   local now, window = time_of(argv[1]), tonumber(argv[2])
   local states, out = {}, {}
   for i = 3, #argv, ENTRY + 1 do
-    local token, e = argv[i], read_entry(argv, i + 1)
+    local token, e = argv[i], read_entry(argv, i + 1, now)
     local known = call('GET', token)
     local what, message, seq, duplicate = 'OK', '', '', 0
     if known then
@@ -305,6 +305,22 @@ local function commit(keys, argv)
   call('HDEL', shard .. ':catmarks', fmt('%d', revision - MARKS))
   call('HSET', shard .. ':catmeta', 'revision', revision, 'last', argv[3], 'floor', low)
   call('SPUBLISH', shard .. ':wake', '@' .. argv[2])
+  return 'OK'
+end
+
+-- restore: shard, revision or 0, last ID, then table and name, record and its revision, of each. Only into an empty catalog; with
+-- revision 0 it stays one, so that more can follow.
+local function restore(keys, argv)
+  local shard = argv[1]
+  if catalog_meta(shard) ~= 0 then return redis.error_reply('SB CONFLICT') end
+  for i = 4, #argv, 3 do
+    call('HSET', shard .. ':cat', argv[i], argv[i + 1])
+    call('ZADD', shard .. ':catrev', argv[i + 2], argv[i])
+  end
+  if argv[2] ~= '0' then
+    call('HSET', shard .. ':catmeta', 'revision', argv[2], 'last', argv[3], 'floor', argv[2])
+    call('SPUBLISH', shard .. ':wake', '@' .. argv[2])
+  end
   return 'OK'
 end
 
