@@ -318,9 +318,9 @@ func (c *client) newMaster(node *redis.Client) *master {
 		m.addr = "master " + c.settings.master
 	}
 	confirm := c.report.confirmation
-	m.plain = &line{node: node.WithTimeout(replyTimeout), senders: senders, running: &c.running}
+	m.plain = &line{node: node.WithTimeout(replyTimeout), senders: senders, running: &c.running, silent: &m.silent}
 	m.durable = &line{
-		node: node.WithTimeout(replyTimeout + c.confirm), senders: senders, running: &c.running,
+		node: node.WithTimeout(replyTimeout + c.confirm), senders: senders, running: &c.running, silent: &m.silent,
 		confirm: confirm, confirmMS: c.confirm.Milliseconds(),
 	}
 	return m

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -65,6 +66,7 @@ type line struct {
 	confirm   confirmation
 	confirmMS int64
 	running   *sync.WaitGroup // counts senders
+	silent    *atomic.Bool    // the master's
 
 	mu      sync.Mutex
 	waiting []*request
@@ -117,7 +119,12 @@ func (l *line) send() {
 		if batch = l.take(batch[:0]); len(batch) == 0 {
 			return
 		}
-		cmds = l.exchange(batch, cmds[:0])
+		if l.silent.Load() {
+			// They have waited for a batch that got no answer. Theirs would not either, and then nobody would know what became of it.
+			withhold(batch)
+		} else {
+			cmds = l.exchange(batch, cmds[:0])
+		}
 		clear(batch)
 		clear(cmds)
 	}
@@ -144,6 +151,14 @@ func (l *line) take(batch []*request) []*request {
 	clear(l.waiting[rest:])
 	l.waiting = l.waiting[:rest]
 	return batch
+}
+
+// withhold answers the calls of a batch without sending it.
+func withhold(batch []*request) {
+	for _, r := range batch {
+		r.reply, r.written, r.err = nil, false, errSilent
+		r.done <- struct{}{}
+	}
 }
 
 // firstCmd notes whether the batch that it begins was written. The client asks a command for its arguments when it writes

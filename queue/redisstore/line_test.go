@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -68,6 +69,23 @@ func TestCallsAreBatched(t *testing.T) {
 	if len(number) == 0 || len(number) > 3 { // a wait each would be 3200
 		t.Errorf("waits for 3200 calls: %s", waits)
 	}
+}
+
+// A call that waits for its turn is not sent to a master that has become silent meanwhile, so that it surely had no effect.
+func TestSilentMastersAreNotSentTo(t *testing.T) {
+	t.Parallel()
+	var running sync.WaitGroup
+	var silent atomic.Bool
+	silent.Store(true)
+	l := &line{senders: 1, running: &running, silent: &silent} // and no connection
+	_, written, err := l.do(t.Context(), redis.NewCmd(t.Context(), "fcall"))
+	if written || !errors.Is(err, errSilent) {
+		t.Errorf("written %v, %v; want that it was not written", written, err)
+	}
+	if v := judge(err, written); v != moved {
+		t.Errorf("that is judged as %v, want it to be tried again", v)
+	}
+	running.Wait()
 }
 
 func TestJudge(t *testing.T) {
