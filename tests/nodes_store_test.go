@@ -13,8 +13,9 @@ import (
 	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
-// storeLimit is how long a node may take to answer that the store does not.
-const storeLimit = 10 * time.Second
+// storeLimit is how long a node may take to answer that the store does not: 5 s until a call that was sent is given up, or 10 s
+// more for one that was certainly not done, in which a failover fits, and some for a busy machine.
+const storeLimit = 20 * time.Second
 
 // TestNodesWithoutTheirStore stops the server of the store for a while: each node says so in bounded time, is not ready, and is
 // well again by itself when the server goes on.
@@ -39,7 +40,7 @@ func TestNodesWithoutTheirStore(t *testing.T) {
 			// What is known to be so is answered at once.
 			begun := time.Now()
 			answer := n.Do(http.MethodPost, "/v1/queues/parcels/messages", nil, `{"body": "not taken"}`)
-			if took := time.Since(begun); answer.Status != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || took > storeLimit/2 {
+			if took := time.Since(begun); answer.Status != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || took > storeLimit/10 {
 				t.Errorf("a send to a store that is known to be away was answered %s after %v", answer, took)
 			}
 			if answer := n.Do(http.MethodGet, "/healthz", nil, ""); answer.Status != http.StatusOK {
