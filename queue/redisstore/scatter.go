@@ -225,6 +225,8 @@ func (s *Store) settleOutside(ctx context.Context, now time.Time, groups map[int
 	if err != nil {
 		return err // what is held is finished later: it is not known which was
 	}
+	// In the order of the call, in which what is moved to one queue gets its place there.
+	slices.SortFunc(all, func(a, b *sending) int { return a.w.order - b.w.order })
 	return s.deliver(ctx, now, all)
 }
 

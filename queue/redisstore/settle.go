@@ -22,7 +22,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, settlements []queue.S
 	todo := make([]*settling, 0, len(settlements))
 	moves := false
 	for i := range settlements {
-		w := &settling{Settlement: &settlements[i], result: &results[i], shard: receiptShard(settlements[i].Receipt)}
+		w := &settling{Settlement: &settlements[i], result: &results[i], order: i, shard: receiptShard(settlements[i].Receipt)}
 		if w.result.Err = w.invalid(); w.result.Err != nil {
 			continue
 		}
@@ -54,6 +54,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, settlements []queue.S
 type settling struct {
 	*queue.Settlement
 	result *queue.SettleResult
+	order  int // in the call
 	shard  int
 	// message is what a move takes along.
 	message queue.Message
