@@ -15,7 +15,7 @@ func TestFunctionsFlushed(t *testing.T) {
 	url := "redis://" + s.Addr() + "?durability=async"
 	l := newLoad(open(t, url), open(t, url))
 	l.start()
-	span := 5 * time.Second
+	span := 3 * time.Second
 	if soak() {
 		span = time.Minute
 	}

@@ -46,7 +46,10 @@ const (
 type fate struct {
 	name  string
 	queue queue.ID
+	fifo  bool
 	sent  outcome
+	// again says that it was sent once more, since nothing was known of the first time.
+	again bool
 	// ended is what is known of the acks and moves, and endedAt when the first was acknowledged, 0 for never.
 	ended   outcome
 	endedAt int64
@@ -75,7 +78,7 @@ func bodyOf(name string) []byte {
 func (l *ledger) write(q queue.ID, group string, n int, fifo bool) *fate {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := &fate{name: nameOf(q, group, n), queue: q, places: map[queue.ID][]uint64{}}
+	f := &fate{name: nameOf(q, group, n), queue: q, fifo: fifo, places: map[queue.ID][]uint64{}}
 	l.fates[f.name] = f
 	if fifo {
 		g := fmt.Sprint(q, "/", group)
@@ -89,6 +92,7 @@ func (l *ledger) sent(fs []*fate, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range fs {
+		f.again = f.again || err != nil
 		switch {
 		case err == nil:
 			if f.sent != told {
@@ -237,6 +241,9 @@ type result struct {
 	Resurrected int
 	// Twice were appended twice by one send, or are at two places after a move.
 	Twice int
+	// Early were received from a standard queue before they were confirmed, which they never were, and then sent again: receives
+	// from standard queues are not confirmed.
+	Early int
 	// Disordered came out of a FIFO group after later ones.
 	Disordered int
 	// Records that are missing, or that are there twice.
@@ -283,7 +290,10 @@ func (l *ledger) judge() result {
 			r.Resurrected++
 			note("resurrected", f)
 		}
-		if len(f.places[f.queue]) > 1 || dead > 1 || isLog && f.records > 1 {
+		switch {
+		case !isLog && !f.fifo && f.again && dead <= 1 && len(f.places[f.queue]) > 1:
+			r.Early++
+		case len(f.places[f.queue]) > 1, dead > 1, isLog && f.records > 1:
 			r.Twice++
 			note("twice", f)
 		}
@@ -307,6 +317,6 @@ func (l *ledger) judge() result {
 
 func (r result) String() string {
 	return fmt.Sprintf("acknowledged %d, unknown %d, lost %d, resurrected %d, twice %d, disordered %d, records amiss %d, "+
-		"received again %d; longest outage of a worker %v, longest call %v", r.Acknowledged, r.Unknown, r.Lost, r.Resurrected, r.Twice,
-		r.Disordered, r.Records, r.Again, r.Outage.Round(10*time.Millisecond), r.Longest.Round(10*time.Millisecond))
+		"received early %d, received again %d; longest outage of a worker %v, longest call %v", r.Acknowledged, r.Unknown, r.Lost, r.Resurrected, r.Twice,
+		r.Disordered, r.Records, r.Early, r.Again, r.Outage.Round(10*time.Millisecond), r.Longest.Round(10*time.Millisecond))
 }

@@ -60,8 +60,7 @@ type load struct {
 	workers sync.WaitGroup
 	// queues that are used; all unless a scenario wants others.
 	standards, fifos []queue.ID
-	// body, when set, is how many bytes are added to each message of standard queues.
-	visibility time.Duration
+	visibility       time.Duration
 }
 
 func newLoad(stores ...*redisstore.Store) *load {

@@ -18,7 +18,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(remoteURL); url != "" {
+		os.Exit(beRemote(url))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func soak() bool { return os.Getenv("SIGNALBOX_SOAK") != "" }
 

@@ -119,7 +119,7 @@ func TestOneLinkCutBeforeKill(t *testing.T) {
 	g := redistest.Sentinel(t, 2, redistest.Options{NoSave: true})
 	l := newLoad(open(t, sentinelURL(g, "replicas:1")))
 	l.start()
-	const times = 3
+	const times = 2
 	for range times {
 		l.more(t, 100)
 		old := g.Master()
