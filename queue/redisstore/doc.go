@@ -57,4 +57,21 @@
 // What the durability promises holds for Append, Settle, Purge, Drop, definitions and FIFO receives. A standard receive and
 // an Extend are not confirmed by replicas: after a failover the message may be handed out again at once, with a receive count that
 // is too low. With durability async all of the last moments may be lost. docs/scaling.md has the table.
+//
+// With durability replicas:N an acknowledged write is lost if a replica is promoted that has not confirmed it. Sentinel promotes
+// the one that has received most, among those that it reaches, by what they last said; that is what they had when the master
+// was gone if down-after-milliseconds is 5000 or more; with less, what they said may be older than that. In a cluster the one that
+// has received most stands for election first, and is elected unless it is late by a second. So a write survives the loss of the
+// master, and of replicas as long as one that confirmed it is there. It does not survive a network that comes apart with all that
+// have confirmed it on the smaller side, unless N is all replicas.
+//
+// A standard receive may hand out a message before it is confirmed. If the message then is lost with its master, and its sender, who
+// was told that nothing is known, sends it again, be it under its token, it is handed out again with another sequence number.
+//
+// # When somebody overwrites a key
+//
+// Redis does not undo what a function wrote before an error. A call that meets a key of another type, or a record that it can not
+// read, fails with queue.ErrCorrupt, and then it is unknown whether it happened. Its queues are marked, and rebuilt by the next call;
+// see lua/25_rebuild.lua. As long as the key is there all calls that write to the queue fail, and calls on others do not, except that
+// Stats of several fails for all. When the key is deleted the queue goes on, with what was not in it.
 package redisstore
