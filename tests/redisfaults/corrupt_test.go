@@ -31,7 +31,7 @@ type patient struct {
 }
 
 // lease is so short that what was leased is soon received again.
-const lease = 300 * time.Millisecond
+const lease = 150 * time.Millisecond
 
 func (p *patient) append(group string, delay time.Duration) error {
 	p.count++
@@ -262,6 +262,35 @@ func TestKeyOfAnotherType(t *testing.T) {
 				p.drain(part)
 			})
 		}
+	}
+}
+
+// To purge a queue heals it too.
+func TestPurgeHeals(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{NoSave: true})
+	store := open(t, "redis://"+server.Addr()+"?durability=async")
+	for i, kind := range []queue.Kind{queue.Standard, queue.FIFO} {
+		p := &patient{
+			t: t, s: store, clock: queue.NewClock(time.Time{}).Now, id: queue.ID(1 + i), kind: kind,
+			where: map[string]string{}, others: map[string]bool{},
+		}
+		p.fill()
+		for _, part := range parts[1:] {
+			ask(t, server, "DEL", baseOf(t, server, p.id)+part)
+			ask(t, server, "SET", baseOf(t, server, p.id)+part, "planted")
+		}
+		if n := p.use(); n == 0 {
+			t.Error("no call failed")
+		}
+		if _, err := store.Purge(t.Context(), p.clock(), p.id); err != nil {
+			t.Errorf("Purge: %v", err)
+		}
+		clear(p.where)
+		if n := p.use(); n > 0 {
+			t.Errorf("%d calls failed after a purge", n)
+		}
+		p.drain("")
 	}
 }
 

@@ -7,9 +7,11 @@ local function unlink(base)
   call('UNLINK', spread(keys))
 end
 
--- purge: now, base. Returns how many messages there were.
+-- purge: now, base. Returns how many messages there were. It is a way to heal a broken queue, which is not rebuilt for it.
 local function purge(keys, argv)
+  reading = true
   local st = load_state(argv[2], time_of(argv[1]))
+  reading = false
   if not st or st.kind == DROPPED then return 0 end
   local n = st.live
   unlink(st.base)
