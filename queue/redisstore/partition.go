@@ -193,13 +193,9 @@ func (s *Store) receivePartitions(ctx context.Context, req queue.ReceiveRequest,
 		part := req
 		part.Max -= len(all.Messages) + len(all.Exceeded)
 		if req.MaxBytes > 0 {
-			left := req.MaxBytes - bytes
-			if left <= 0 {
-				dry = dryness{}
-				break
-			}
-			if part.MaxBytes = left; k > 0 && len(all.Messages) > 0 {
-				part.MaxBytes = -left
+			// What is too old in the other partitions is removed even if there is no room for another message.
+			if part.MaxBytes = max(req.MaxBytes-bytes, 0); len(all.Messages) > 0 {
+				part.MaxBytes = -part.MaxBytes - 1
 			}
 		}
 		res, d, err := s.receiveFrom(ctx, p, part)

@@ -52,7 +52,7 @@ func (d dryness) and(o dryness) dryness {
 	return d
 }
 
-// receiveFrom receives from one partition. A negative MaxBytes is one that the first message must keep too.
+// receiveFrom receives from one partition. A MaxBytes of -n-1 is n, which the first message must keep too.
 func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.ReceiveRequest) (queue.ReceiveResult, dryness, error) {
 	flags := callFlags(0)
 	if req.Kind == queue.FIFO {

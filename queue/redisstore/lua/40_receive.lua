@@ -77,7 +77,7 @@ local function offer(st, r, seq, h, blob, raw)
     r.over = r.room < r.max
     return 'stop'
   end
-  if r.max_bytes > 0 and (r.taken > 0 or r.strict) and r.bytes + h.length > r.max_bytes then
+  if (r.strict or r.max_bytes > 0 and r.taken > 0) and r.bytes + h.length > r.max_bytes then
     r.cut = true
     return 'stop'
   end
@@ -112,7 +112,7 @@ local function take_fresh(st, r, seq, raw, blob)
   local flags, sent, size, length, _, key = unpack_(HEADER, raw)
   local clock = st.clock
   if r.taken == r.room or r.retention > 0 and sent + r.retention <= clock or
-    r.max_bytes > 0 and (r.taken > 0 or r.strict) and r.bytes + length > r.max_bytes then
+    (r.strict or r.max_bytes > 0 and r.taken > 0) and r.bytes + length > r.max_bytes then
     return false
   end
   local nonce, deadline = nonce_of(st, r), clock + r.visibility
@@ -427,7 +427,7 @@ local function attempt_repeat(st, r)
   return true
 end
 
--- receive: now, base, max, max bytes (less than zero: not even the first may exceed it), visibility, max receives, max in flight, delay,
+-- receive: now, base, max, max bytes (-n-1 for n that not even the first may exceed), visibility, max receives, max in flight, delay,
 -- retention, attempt, its window, kind.
 -- Returns now, the queue's time, expired, over the limit, dry (nothing is left), when there is something next, and two for each
 -- message.
@@ -441,7 +441,7 @@ local function receive(keys, argv)
     delay = st.kind == FIFO and tonumber(argv[8]) or 0, retention = tonumber(argv[9]), attempt = argv[10], window = tonumber(argv[11]),
     taken = 0, bytes = 0, expired = 0, info = {}, leases = {}, gleases = {}, unwait = {}, gunwait = {}, given = {}, out = {}, seen = {},
   }
-  if r.max_bytes < 0 then r.max_bytes, r.strict = -r.max_bytes, true end
+  if r.max_bytes < 0 then r.max_bytes, r.strict = -r.max_bytes - 1, true end
   local limit = tonumber(argv[7])
   local before = st.idle
   local repeated = false
