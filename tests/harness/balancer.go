@@ -49,7 +49,7 @@ func startBalancer(t testing.TB, nodes int) *balancer {
 	b.address = listener.Addr().String()
 	silent := log.New(io.Discard, "", 0)
 	server := &http.Server{ReadHeaderTimeout: Limit, ErrorLog: silent, Handler: &httputil.ReverseProxy{
-		Transport: b, FlushInterval: -1, ErrorLog: silent,
+		Transport: b, ErrorLog: silent,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.URL.RawQuery = "http", b.address, r.In.URL.RawQuery
 			for _, name := range forwarded {
