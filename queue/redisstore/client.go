@@ -197,11 +197,8 @@ func (c *client) call(ctx context.Context, shard int, fn string, flags callFlags
 	full := make([]any, 0, 5+len(args))
 	full = append(full, "fcall", fn, 2, keys[0], keys[1])
 	full = append(full, args...)
-	reply, err, again := c.try(ctx, shard, full, flags)
-	if !again {
-		return reply, err
-	}
 	deadline := time.Now().Add(c.retryFor)
+	reply, err, again := c.try(ctx, shard, full, flags)
 	for pause := minRetryPause; again && time.Now().Before(deadline); pause = nextPause(pause) {
 		if serr := sleep(ctx, pause); serr != nil {
 			return nil, serr

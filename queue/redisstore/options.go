@@ -46,8 +46,8 @@ type Options struct {
 	DialTimeout time.Duration
 	// ConfirmTimeout is how long replicas or the disk may take to confirm a write. Zero for what the URL says.
 	ConfirmTimeout time.Duration
-	// RetryFor is for how long a call is tried again that certainly had no effect: no master could be reached, or it was not
-	// ready. Then the call fails with queue.ErrUnavailable. A failover should fit in. Default 10s. Negative for never.
+	// RetryFor is for how long, from its beginning, a call is tried again that certainly had no effect: no master could be
+	// reached, or it was not ready. Then the call fails with queue.ErrUnavailable. A failover should fit in. Default 10s. Negative for never.
 	RetryFor time.Duration
 	// Log receives what an operator should know: what was found at the start, what was lost and found again. It may be called
 	// by several goroutines at once and must not call the store.
