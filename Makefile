@@ -1,10 +1,11 @@
 # make test    everything: sets up what the tests need, then runs all of them with the race detector
+# make test-nodes   the black-box tests again, on three nodes that share a store
 # make check   format, vet, static analysis, tidy: what must be clean before a commit
 # make bench   the benchmarks of the hot paths, a few minutes
 # make build   the router binary, in ./bin
 GO ?= go
 
-.PHONY: build check test test-setup bench lint fmt clean
+.PHONY: build check test test-nodes test-setup bench lint fmt clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/router ./cmd/router
@@ -30,6 +31,11 @@ test-setup:
 # At full size the soaks alone take more than half an hour.
 test: test-setup
 	$(GO) test -race -timeout $(if $(SIGNALBOX_SOAK),120m,20m) ./...
+
+# The same tests as before, so without the race detector, and with less of what takes long.
+test-nodes: test-setup
+	SIGNALBOX_TEST_STORE=$(or $(SIGNALBOX_TEST_STORE),redis) SIGNALBOX_SOAK_TIME=$(or $(SIGNALBOX_SOAK_TIME),$(if $(SIGNALBOX_SOAK),,20s)) \
+		$(GO) test -timeout $(if $(SIGNALBOX_SOAK),120m,20m) ./tests
 
 bench:
 	./tests/bench.sh

@@ -107,6 +107,7 @@ func TestRollingRestart(t *testing.T) {
 	if soak() {
 		turns = 20
 	}
+	onStoreOfItsOwn(t)
 	sink := harness.NewCollector(t)
 	server := redistest.Start(t, redistest.Options{NoSave: true})
 	r := harness.Start(t, harness.Options{

@@ -108,6 +108,7 @@ func TestNodesWithAStoreThatCrashes(t *testing.T) {
 		kills = 50
 	}
 	random, _ := seededRandom(t)
+	onStoreOfItsOwn(t)
 	sink := harness.NewCollector(t)
 	server := redistest.Start(t, redistest.Options{AppendOnly: "always"})
 	r := harness.Start(t, harness.Options{

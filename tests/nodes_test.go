@@ -15,11 +15,20 @@ import (
 	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
-// startNodes starts a router of three nodes on a server of its own, whatever store the environment asks for.
+// startNodes starts a router of three nodes on a server of its own.
 func startNodes(t *testing.T, config string, opts redistest.Options) (*harness.Router, *redistest.Server) {
 	t.Helper()
+	onStoreOfItsOwn(t)
 	server := redistest.Start(t, opts)
 	return harness.Start(t, harness.Options{Config: config, Store: storeAt(server.Addr()), Nodes: 3}), server
+}
+
+// onStoreOfItsOwn skips a test that brings its store along where the environment asks for another: there it would run twice.
+func onStoreOfItsOwn(t *testing.T) {
+	t.Helper()
+	if harness.Shared(t) {
+		t.Skip("brings its store along, so runs without SIGNALBOX_TEST_STORE")
+	}
 }
 
 // inTurn returns the nodes in another order each time: the one that does something first.
