@@ -2,8 +2,6 @@ package redisfaults
 
 import (
 	"context"
-	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,38 +18,4 @@ func ask(t testing.TB, s *redistest.Server, args ...any) any {
 		t.Fatalf("%s: %v: %v", s.Addr(), args, err)
 	}
 	return answer
-}
-
-// clientsOf takes the answer to CLIENT LIST apart.
-func clientsOf(answer any) []map[string]string {
-	text, _ := answer.(string)
-	var all []map[string]string
-	for line := range strings.Lines(text) {
-		fields := map[string]string{}
-		for field := range strings.FieldsSeq(line) {
-			name, value, _ := strings.Cut(field, "=")
-			fields[name] = value
-		}
-		all = append(all, fields)
-	}
-	return all
-}
-
-// portOf returns at which port a replica listens that has a connection from an address: what INFO says in the order of CLIENT
-// LIST.
-func portOf(t testing.TB, master *redistest.Server, addr string) string {
-	t.Helper()
-	list := clientsOf(ask(t, master, "CLIENT", "LIST", "TYPE", "replica"))
-	for i, c := range list {
-		if c["addr"] != addr {
-			continue
-		}
-		for field := range strings.SplitSeq(master.Info("replication", "slave"+string(rune('0'+i))), ",") {
-			if port, ok := strings.CutPrefix(field, "port="); ok {
-				return port
-			}
-		}
-	}
-	_, port, _ := net.SplitHostPort(addr)
-	return port
 }
