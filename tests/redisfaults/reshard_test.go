@@ -55,17 +55,20 @@ func TestReshardUnderLoad(t *testing.T) {
 	other := func(s *redistest.Server) *redistest.Server { return masters[(slices.Index(masters, s)+1)%len(masters)] }
 	for i, slot := range slots {
 		from := g.MasterOf(slot)
+		begun := time.Now()
 		if i > 1 {
 			g.Reshard(slot, from, other(from))
+			t.Logf("slot %d moved in %v", slot, time.Since(begun))
 			l.more(t, 20)
 			continue
 		}
 		// Slowly, so that calls come while a part of the keys has gone.
 		m := g.StartMove(slot, from, other(from))
-		for m.Step(2) > 0 {
+		for m.Step(10) > 0 {
 			wait(t, 50*time.Millisecond)
 		}
 		m.Finish()
+		t.Logf("slot %d moved in steps in %v", slot, time.Since(begun))
 	}
 	r := l.finish(t, fmt.Sprintf("cluster, replicas:1, %d slots in use moved", len(slots)), nothingLost)
 	if r.Unknown > 0 || len(r.UnknownCalls) > 0 {
