@@ -45,6 +45,10 @@ var (
 	ErrNewerFormat = errors.New("data has a newer format than this release reads")
 	// ErrLocked says that another process has the data directory open.
 	ErrLocked = errors.New("data directory is in use by another process")
+	// ErrUnfinished says that a store holds a part of what a migration copies, which goes on or was broken off.
+	ErrUnfinished = errors.New("a migration to the store has not ended")
+	// ErrNotEmpty says that a store holds something where it must not.
+	ErrNotEmpty = errors.New("store is not empty")
 )
 
 // InvalidError says that a field of a request is not acceptable. Nothing was changed.

@@ -76,7 +76,7 @@ type Store interface {
 	Get(ctx context.Context, now time.Time, queue ID, key string) ([]Peeked, error)
 
 	// Scan reads a queue without touching it: a log in order of position, another queue in the order in which its
-	// messages are kept, which is about the order of delivery.
+	// messages are kept, which is about the order of delivery. It fails with [ErrKind] if the queue is of another kind.
 	Scan(ctx context.Context, req ScanRequest) (ScanResult, error)
 
 	// Purge removes every message of the queue, in flight and delayed ones included, and its deduplication window, and

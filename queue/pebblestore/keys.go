@@ -20,6 +20,7 @@ import (
 //	y <expiry minute> 'a' <queue> <h128 attempt> when to forget a receive attempt; empty
 //	c <table> 00 <name>                 a definition (catalogRecord)
 //	C                                   the catalog's revision and last ID
+//	I                                   from where a migration copies to this store, as long as that has not ended
 //
 // All that a queue holds, so that one range tombstone removes it (purge, drop):
 //
@@ -58,6 +59,7 @@ const (
 	spaceExpiry      = 'y'
 	spaceCatalog     = 'c'
 	spaceCatalogMeta = 'C'
+	spaceImport      = 'I'
 	spaceQueue       = 'q'
 
 	subLog     = 'a'

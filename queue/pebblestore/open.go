@@ -51,7 +51,7 @@ func Open(dir string, opts Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("data directory %s: %w", dir, translate(err)), lock.Close())
 	}
 	s.db, s.lock = db, lock
-	if err := s.checkFormat(); err != nil {
+	if err := errors.Join(s.checkFormat(), s.checkImport()); err != nil {
 		return nil, errors.Join(fmt.Errorf("data directory %s: %w", dir, err), db.Close(), lock.Close())
 	}
 	s.space.makeBallast()

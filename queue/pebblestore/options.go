@@ -22,6 +22,8 @@ type Options struct {
 	BallastBytes int64
 	// FreeSpace tells how many bytes are free, instead of the file system. It is called often and must be fast.
 	FreeSpace func() (uint64, error)
+	// Unfinished opens a store also if a migration to it has not ended; see queue.Importer.
+	Unfinished bool
 	// Fatal is called once, when the store has stopped after a fault that it may not survive, such as a failed fsync. All
 	// calls fail with queue.ErrStoreClosed from then on. The process should end: what was acknowledged is on disk, and
 	// only a new start can tell what else is. It is called with locks held and must not call the store.

@@ -14,11 +14,15 @@ import (
 )
 
 // refusal says by name what about a deployment can not be borne. Trying again does not help.
-type refusal struct{ reason string }
+type refusal struct {
+	reason string
+	is     error // what callers know it by, or nil
+}
 
 func (e *refusal) Error() string { return e.reason }
+func (e *refusal) Unwrap() error { return e.is }
 
-func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error { return &refusal{reason: fmt.Sprintf(format, args...)} }
 
 func isRefusal(err error) bool {
 	_, ok := errors.AsType[*refusal](err)
@@ -33,7 +37,7 @@ func permanent(err error) error {
 	}
 	for _, prefix := range []string{"NOAUTH", "WRONGPASS", "NOPERM", "ERR "} {
 		if strings.HasPrefix(reply.Error(), prefix) && !strings.HasPrefix(reply.Error(), "ERR max number of clients") {
-			return &refusal{err.Error()}
+			return &refusal{reason: err.Error()}
 		}
 	}
 	return err
@@ -113,7 +117,7 @@ func (c *client) check(ctx context.Context) error {
 	if c.report, err = decide(all, c.durability); err != nil {
 		return err
 	}
-	if err := c.checkShards(ctx); err != nil {
+	if err := errors.Join(c.checkShards(ctx), c.checkImport(ctx)); err != nil {
 		return err
 	}
 	if c.scattered() {
@@ -183,13 +187,17 @@ func (c *client) recheck(ctx context.Context, known map[string]bool) map[string]
 	return now
 }
 
+// any is what sends a command to the master of its key.
+func (c *client) any() redis.Cmdable {
+	if c.cluster != nil {
+		return c.cluster
+	}
+	return c.single
+}
+
 // checkShards writes down how many shards there are, or compares.
 func (c *client) checkShards(ctx context.Context) error {
-	key := c.tag(0) + ":shards"
-	var any redis.Cmdable = c.single
-	if c.cluster != nil {
-		any = c.cluster
-	}
+	key, any := c.tag(0)+":shards", c.any()
 	if err := any.SetNX(ctx, key, shardCount, 0).Err(); err != nil {
 		return unavailable(permanent(err))
 	}

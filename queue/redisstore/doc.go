@@ -46,6 +46,8 @@
 //	{tag}:cat        hash    definitions by table and name; zset catrev, catgone, hash catmeta: see lua/80_shared.lua
 //	{tag}:nodes      zset    nodes, by until when each is taken to be alive; hash noderev: the revision each has
 //	{tag}:shards     string  how many shards there are
+//	{tag}:parts      hash    how many partitions queues have that have more than one
+//	{tag}:import     string  from where a migration copies to this store, as long as that has not ended
 //
 // A sequence number is a stream ID in another notation, so that a message is found without an index. A message without a group
 // that is ready costs its entry in stream m and nothing else: receiving goes through m with a cursor, and what it handed out is in

@@ -49,6 +49,8 @@ type Options struct {
 	// RetryFor is for how long, from its beginning, a call is tried again that certainly had no effect: no master could be
 	// reached, or it was not ready. Then the call fails with queue.ErrUnavailable. A failover should fit in. Default 10s. Negative for never.
 	RetryFor time.Duration
+	// Unfinished opens a store also if a migration to it has not ended; see queue.Importer.
+	Unfinished bool
 	// Log receives what an operator should know: what was found at the start, what was lost and found again. It may be called
 	// by several goroutines at once and must not call the store.
 	Log func(LogLevel, string)
@@ -124,6 +126,7 @@ type settings struct {
 	sentinelPassFile  string
 	ca, cert, key     string
 	insecure          bool
+	unfinished        bool
 }
 
 func (s settings) String() string {
@@ -158,7 +161,7 @@ func invalid(field, format string, args ...any) error {
 func (o Options) settings(getenv func(string) string) (settings, error) {
 	s := settings{
 		mode: modeAuto, namespace: DefaultNamespace, confirm: defaultConfirmTimeout, connect: defaultConnectTimeout,
-		dialFor: o.DialTimeout, retryFor: o.RetryFor, log: o.Log,
+		dialFor: o.DialTimeout, retryFor: o.RetryFor, log: o.Log, unfinished: o.Unfinished,
 	}
 	if s.dialFor == 0 {
 		s.dialFor = defaultDialTimeout

@@ -102,7 +102,7 @@ func (s *Store) scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResu
 			most = max(req.MaxBytes-bytes, 1)
 		}
 		reply, err := s.call(ctx, shardOf(req.Queue, p), "scan", read, s.time(req.Now), s.base(req.Queue, p), hex16(res.Next.Sequence), until,
-			min(limit, scanLimit), most)
+			min(limit, scanLimit), most, int(req.Kind))
 		if err != nil {
 			return queue.ScanResult{}, err
 		}

@@ -443,6 +443,24 @@ func (s *Store) finishOthers(ctx context.Context) {
 	}
 }
 
+// Finish goes on with all moves that are half way, and so is for when no node is alive: those that nodes left that died. Otherwise
+// nodes do so by and by.
+func (s *Store) Finish(ctx context.Context) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.end()
+	if !s.c.scattered() {
+		return nil
+	}
+	for shard := range shardCount {
+		if err := s.finishOld(ctx, shard, 0); err != nil {
+			return fmt.Errorf("finishing moves: %w", err)
+		}
+	}
+	return nil
+}
+
 // finishOld goes on with what is in the outbox of a shard for longer than age.
 func (s *Store) finishOld(ctx context.Context, shard int, age time.Duration) error {
 	for {

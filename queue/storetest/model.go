@@ -234,6 +234,9 @@ func (m *Model) Scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResu
 	if q == nil {
 		return out, nil
 	}
+	if q.kind != req.Kind {
+		return queue.ScanResult{}, queue.ErrKind
+	}
 	ms, total := q.clock(req.Now), 0
 	for _, o := range q.messages {
 		p := queue.Position{Sequence: o.stored.Sequence}

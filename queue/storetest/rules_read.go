@@ -18,6 +18,19 @@ func readRules() []rule {
 			e.same("no such key", len(e.get(std, "k")), 0)
 			e.same("empty key", len(e.get(std, "")), 0)
 		}},
+		{name: "scan/of a queue of another kind fails", run: func(e *env) {
+			for _, id := range []queue.ID{std, fifo, flog} {
+				e.send(id, "", "a")
+				for _, kind := range []queue.Kind{queue.Standard, queue.FIFO, queue.Log} {
+					res, err := e.store.Scan(e.ctx, queue.ScanRequest{Now: e.now, Queue: id, Kind: kind, Limit: 10})
+					if kind != kindOf(id) {
+						e.wantErr("scan as "+kind.String(), err, queue.ErrKind)
+					} else if err != nil || len(res.Messages) != 1 {
+						e.Fatalf("scan of queue %d as %v: %+v, %v", id, kind, res, err)
+					}
+				}
+			}
+		}},
 		{name: "get/by key, whatever the message's status, for as long as it is there", run: func(e *env) {
 			for _, id := range []queue.ID{std, fifo} {
 				x := entry(id, "g", "a")

@@ -40,13 +40,14 @@ local function get(keys, argv)
   return out
 end
 
--- scan: now, base, from, until (a sequence each, the second exclusive or ""), limit, max bytes. Returns now, 1 if there is more, and what
--- show adds.
+-- scan: now, base, from, until (a sequence each, the second exclusive or ""), limit, max bytes, kind. Returns now, 1 if there is more, and
+-- what show adds.
 local function scan(keys, argv)
   local now = time_of(argv[1])
   local st = load_state(argv[2], now)
   local out = { fmt('%d', now), 0 }
   if not st or st.kind == DROPPED then return out end
+  if argv[7] and st.kind ~= tonumber(argv[7]) then return redis.error_reply('SB KIND') end
   local till = argv[4] == '' and '+' or '(' .. entry_id(argv[4])
   local limit, max_bytes = tonumber(argv[5]), tonumber(argv[6])
   -- Two streams are merged, of which one may be empty.
