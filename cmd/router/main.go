@@ -73,6 +73,6 @@ func command() *cobra.Command {
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{code: exitUsage, err: err} })
-	root.AddCommand(devCommand(), serveCommand(), validateCommand(), benchCommand())
+	root.AddCommand(devCommand(), serveCommand(), validateCommand(), migrateCommand(), benchCommand())
 	return root
 }

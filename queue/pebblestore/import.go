@@ -3,12 +3,30 @@ package pebblestore
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	iofs "io/fs"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/signalbox-mq/signalbox/queue"
 )
 
 var _ queue.Importer = (*Store)(nil)
+
+// Exists says whether a directory holds a store. That it can be opened it does not say.
+func Exists(fs vfs.FS, dir string) (bool, error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		if errors.Is(err, iofs.ErrNotExist) {
+			return false, nil
+		}
+		return false, fmt.Errorf("data directory: %w", err)
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "marker.format-version.") }), nil
+}
 
 // checkImport refuses a store to which a migration has not ended.
 func (s *Store) checkImport() error {

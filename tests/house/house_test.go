@@ -42,11 +42,12 @@ var allowed = map[string][]string{
 		"duration", "queue", "queue/catalog", "topic", "rules", "rules/pattern", "dispatch/endpoint", "httpapi/ingest",
 	},
 	"cmd/router/internal/app": {
-		"cmd/router/internal/config", "queue/pebblestore", "queue/redisstore", "httpapi", "httpapi/awsapi", "httpapi/ingest", "httpapi/native", "httpapi/problem", "httpapi/sqs", "story", "dispatch",
+		"cmd/router/internal/config", "cmd/router/internal/migrate", "queue/pebblestore", "queue/redisstore", "httpapi", "httpapi/awsapi", "httpapi/ingest", "httpapi/native", "httpapi/problem", "httpapi/sqs", "story", "dispatch",
 		"rules", "topic", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration",
 	},
-	"cmd/router/internal/bench": {},
-	"cmd/router":                {"cmd/router/internal/app", "cmd/router/internal/bench", "cmd/router/internal/config"},
+	"cmd/router/internal/migrate": {"queue", "queue/catalog"},
+	"cmd/router/internal/bench":   {},
+	"cmd/router":                  {"cmd/router/internal/app", "cmd/router/internal/bench", "cmd/router/internal/config"},
 }
 
 // testOnly are packages that only tests import.
