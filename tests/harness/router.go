@@ -23,6 +23,8 @@ type Options struct {
 	Config string
 	// ConfigFile is the path of a file that is there already, instead of Config.
 	ConfigFile string
+	// Data is the directory of its embedded store, instead of one of its own.
+	Data string
 	// Args are further flags.
 	Args []string
 	// Env is added to its environment, as NAME=value.
@@ -67,6 +69,9 @@ func Start(t testing.TB, opts Options) *Router {
 		r.Nodes = append(r.Nodes, &Node{Client: newClient(t), router: r, data: filepath.Join(dir, fmt.Sprint("data", i)), number: i})
 	}
 	r.Client = r.Nodes[0].Client
+	if opts.Data != "" {
+		r.Nodes[0].data = opts.Data
+	}
 	if len(r.Nodes) > 1 {
 		r.Client = newClient(t)
 		r.balancer = startBalancer(t, len(r.Nodes))

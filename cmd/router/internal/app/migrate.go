@@ -113,7 +113,7 @@ func idle(stores ...migrated) func(context.Context) error {
 				return err
 			}
 			if n > 0 {
-				return fmt.Errorf("%d routers run on the shared store: stop them first", n)
+				return fmt.Errorf("%d nodes use the shared store: stop them first", n)
 			}
 		}
 		return nil
