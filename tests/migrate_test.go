@@ -1,12 +1,17 @@
 package tests
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/signalbox-mq/signalbox/tests/harness"
 	"github.com/signalbox-mq/signalbox/tests/redistest"
@@ -123,6 +128,61 @@ func TestMigrate(t *testing.T) {
 	}
 	if again := r.Publish(`{"source":"shop","type":"order","data":{"total":200}}`); len(again[0].Matched) != 1 {
 		t.Errorf("published %+v", again)
+	}
+	r.Stop()
+}
+
+// TestMigrateCluster takes queues in many slots to a cluster and back. A copy that was broken off is begun anew.
+func TestMigrateCluster(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.Cluster(t, 3, 0, redistest.Options{})
+	url := "redis://" + strings.Join(cluster.Addrs(), ",") + "/?mode=cluster&durability=async"
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	const queues, messages = 12, 250
+	r := harness.Start(t, harness.Options{Data: first})
+	for q := range queues {
+		name := fmt.Sprint("q", q)
+		if a := r.Do(http.MethodPut, "/v1/queues/"+name, nil, `{}`); a.Status != http.StatusCreated {
+			t.Fatalf("creating a queue: %s", a)
+		}
+		for i := range messages {
+			r.Send(name, fmt.Sprintf(`{"body":"%d","group":"g%d"}`, i, i%7))
+		}
+	}
+	r.Stop()
+
+	// A target with the mark of another migration, which was broken off; the key lies beside the definitions.
+	migrateStore(t, 0, "--from", first, "--to", url)
+	client := cluster.Client()
+	var mu sync.Mutex
+	var marks []string
+	if err := client.ForEachMaster(t.Context(), func(ctx context.Context, c *redis.Client) error {
+		keys, err := c.Keys(ctx, "*:catmeta").Result()
+		mu.Lock()
+		defer mu.Unlock()
+		marks = append(marks, keys...)
+		return err
+	}); err != nil || len(marks) != 1 {
+		t.Fatalf("found %v, %v", marks, err)
+	}
+	mark := strings.TrimSuffix(marks[0], "catmeta") + "import"
+	if err := client.Set(t.Context(), mark, "elsewhere", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr := migrateStore(t, 1, "--from", first, "--to", url); !strings.Contains(stderr, "a part of elsewhere; --restart") {
+		t.Errorf("after one that was broken off: %s", stderr)
+	}
+	if p := harness.Run(t, harness.Command{Path: harness.Binary(t), Args: []string{"serve", "--listen", "127.0.0.1:0", "--store", url}}); p.Wait(t, harness.Limit) != 1 {
+		t.Errorf("a router starts on a part of a copy: %s", p.Stderr)
+	}
+	migrateStore(t, 0, "--from", first, "--to", url, "--restart")
+	migrateStore(t, 0, "--from", url, "--to", second)
+	r = harness.Start(t, harness.Options{Data: second})
+	for q := range queues {
+		if got := r.Stats(fmt.Sprint("q", q)); got.Ready != messages {
+			t.Errorf("queue q%d has %+v", q, got)
+		}
 	}
 	r.Stop()
 }
