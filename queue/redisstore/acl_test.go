@@ -1,11 +1,13 @@
 package redisstore
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/signalbox-mq/signalbox/queue/storetest"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 // aclRules returns the rights that docs/scaling.md gives the router's user, for the namespaces of the tests.
@@ -31,24 +33,23 @@ func aclRules(t *testing.T) []any {
 // TestACL shows that a user with the rights of docs/scaling.md can do all that a store does.
 func TestACL(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	testACL(t, s)
+	testACL(t, redistest.Start(t, inMemory))
 }
 
 func TestACLOnACluster(t *testing.T) {
 	t.Parallel()
-	testACL(t, startCluster(t, 3, false)...)
+	testACL(t, redistest.Cluster(t, 3, 0, inMemory).Nodes...)
 }
 
-func testACL(t *testing.T, nodes ...*server) {
+func testACL(t *testing.T, nodes ...*redistest.Server) {
 	rules := aclRules(t)
 	for _, n := range nodes {
-		if err := n.node.Do(t.Context(), rules...).Err(); err != nil {
+		if _, err := n.Do(t.Context(), rules...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	as := func() *place {
-		p := newPlace(nodes[0].addr)
+		p := newPlace(nodes[0].Addr())
 		p.url = strings.Replace(p.url, "redis://", "redis://router:secret@", 1)
 		return p
 	}
@@ -58,8 +59,10 @@ func testACL(t *testing.T, nodes ...*server) {
 	})
 	t.Cleanup(func() {
 		for _, n := range nodes {
-			if log, err := n.node.Do(t.Context(), "acl", "log").Slice(); err == nil && len(log) > 0 {
-				t.Errorf("%s refused: %v", n.addr, log)
+			// The context of a test has ended in its cleanup.
+			log, err := n.Do(context.Background(), "acl", "log")
+			if refused, ok := log.([]any); err != nil || !ok || len(refused) > 0 {
+				t.Errorf("%s refused: %v, %v", n.Addr(), log, err)
 			}
 		}
 	})
@@ -67,6 +70,8 @@ func testACL(t *testing.T, nodes ...*server) {
 		t.Error("a wrong password is accepted")
 	}
 	for _, n := range nodes {
-		n.node.Do(t.Context(), "acl", "log", "reset") // of that attempt
+		if _, err := n.Do(t.Context(), "acl", "log", "reset"); err != nil { // of that attempt
+			t.Fatal(err)
+		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 const benchCallers = 64
@@ -36,18 +38,18 @@ func callers(b *testing.B, fn func() error) {
 func BenchmarkCall(b *testing.B) {
 	value := strings.Repeat("v", 200)
 	keys := namesIn(DefaultNamespace).absent[7]
-	b.Run("floor", func(b *testing.B) { benchFloor(b, start(b), value) })
+	b.Run("floor", func(b *testing.B) { benchFloor(b, redistest.Start(b, inMemory), value) })
 	b.Run("unbatched", func(b *testing.B) {
-		s := start(b)
-		connect(b, Options{URL: s.url()})
-		node := redis.NewClient(&redis.Options{Addr: s.addr, PoolSize: benchCallers, Protocol: 2})
+		s := redistest.Start(b, inMemory)
+		connect(b, Options{URL: urlOf(s)})
+		node := redis.NewClient(&redis.Options{Addr: s.Addr(), PoolSize: benchCallers, Protocol: 2})
 		defer node.Close()
 		callers(b, func() error { return node.Do(b.Context(), "fcall", "lt1_set", 2, keys[0], keys[1], "x", value).Err() })
 	})
 	b.Run("autopipeline", func(b *testing.B) {
-		s := start(b)
-		connect(b, Options{URL: s.url()})
-		node := redis.NewClient(&redis.Options{Addr: s.addr, Protocol: 2})
+		s := redistest.Start(b, inMemory)
+		connect(b, Options{URL: urlOf(s)})
+		node := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2})
 		defer node.Close()
 		ap, err := node.AutoPipeline()
 		if err != nil {
@@ -58,14 +60,13 @@ func BenchmarkCall(b *testing.B) {
 	})
 	for senders := 1; senders <= 4; senders++ {
 		b.Run(fmt.Sprintf("async/senders=%d", senders), func(b *testing.B) {
-			benchCall(b, connect(b, Options{URL: start(b).url()}), senders, 0, value)
+			benchCall(b, connect(b, Options{URL: urlOf(redistest.Start(b, inMemory))}), senders, 0, value)
 		})
 	}
 	for senders := 1; senders <= 4; senders++ {
 		b.Run(fmt.Sprintf("replicas=1/senders=%d", senders), func(b *testing.B) {
-			s := start(b)
-			startReplica(b, s)
-			benchCall(b, connect(b, Options{URL: s.url() + "?durability=replicas:1"}), senders, durable, value)
+			g := redistest.Replicated(b, 1, inMemory)
+			benchCall(b, connect(b, Options{URL: urlOf(g.Master) + "?durability=replicas:1"}), senders, durable, value)
 		})
 	}
 }
@@ -83,9 +84,9 @@ func benchCall(b *testing.B, c *client, senders int, flags callFlags, value stri
 }
 
 // benchFloor sends ready-made pipelines of 64 calls on one connection: what the server can do, with next to no client.
-func benchFloor(b *testing.B, s *server, value string) {
-	connect(b, Options{URL: s.url()})
-	conn, err := net.Dial("tcp", s.addr)
+func benchFloor(b *testing.B, s *redistest.Server, value string) {
+	connect(b, Options{URL: urlOf(s)})
+	conn, err := net.Dial("tcp", s.Addr())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func benchFloor(b *testing.B, s *server, value string) {
 
 // BenchmarkMaster is what a call spends on finding its master.
 func BenchmarkMaster(b *testing.B) {
-	c := connect(b, Options{URL: urlOf(startCluster(b, 3, false))})
+	c := connect(b, Options{URL: urlOf(redistest.Cluster(b, 3, 0, inMemory).Nodes...)})
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := c.master(b.Context(), 40); err != nil {

@@ -7,21 +7,22 @@ import (
 
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/queue/catalog/catalogtest"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 func TestCatalog(t *testing.T) {
 	t.Parallel()
-	server := start(t)
+	server := redistest.Start(t, inMemory)
 	catalogtest.Run(t, func(tb catalogtest.TB) (catalog.Backend, func() catalog.Backend) {
-		node := nodesAt(newPlace(server.addr))(tb)
+		node := nodesAt(newPlace(server.Addr()))(tb)
 		return node(), node
 	})
 }
 
 func TestNodes(t *testing.T) {
 	t.Parallel()
-	server := start(t)
-	catalogtest.RunNodes(t, func(tb catalogtest.TB) func() catalog.Backend { return nodesAt(newPlace(server.addr))(tb) })
+	server := redistest.Start(t, inMemory)
+	catalogtest.RunNodes(t, func(tb catalogtest.TB) func() catalog.Backend { return nodesAt(newPlace(server.Addr()))(tb) })
 }
 
 // nodesAt opens stores on one place, which are closed after the test.
@@ -41,8 +42,8 @@ func nodesAt(p *place) func(tb catalogtest.TB) func() catalog.Backend {
 // TestRevisionsThatWereLost has a failover lose a revision, after which another commit gets its number.
 func TestRevisionsThatWereLost(t *testing.T) {
 	t.Parallel()
-	server := start(t)
-	node := nodesAt(newPlace(server.addr))(t)
+	server := redistest.Start(t, inMemory)
+	node := nodesAt(newPlace(server.Addr()))(t)
 	record := func(revision uint64, value string) []catalog.Record {
 		return []catalog.Record{{
 			Table: "queues", Name: catalog.Name{Account: "1", Region: "r", Name: "a"}, ID: 1, Created: 1, Revision: revision, Value: []byte(value),
@@ -57,12 +58,13 @@ func TestRevisionsThatWereLost(t *testing.T) {
 	}
 	commit(a, 1, `1`)
 	saved := map[string]string{}
-	keys, err := server.node.Keys(t.Context(), a.c.tag(catalogShard)+":*").Result()
+	direct := server.Client()
+	keys, err := direct.Keys(t.Context(), a.c.tag(catalogShard)+":*").Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range keys {
-		if saved[key], err = server.node.Dump(t.Context(), key).Result(); err != nil {
+		if saved[key], err = direct.Dump(t.Context(), key).Result(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -71,7 +73,7 @@ func TestRevisionsThatWereLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, value := range saved { // what the replica had
-		if err := server.node.RestoreReplace(t.Context(), key, 0, value).Err(); err != nil {
+		if err := direct.RestoreReplace(t.Context(), key, 0, value).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 // good is a master with which nothing is wrong.
@@ -125,64 +126,76 @@ func TestDial(t *testing.T) {
 	}
 	t.Run("bare", func(t *testing.T) {
 		t.Parallel()
-		s := start(t)
-		r := accepted(t, s.url(), "async")
+		s := redistest.Start(t, inMemory)
+		r := accepted(t, urlOf(s), "async")
 		if r.servers != "standalone, Redis 7.0.15" && !strings.HasPrefix(r.servers, "standalone, ") || len(r.warnings) != 3 {
 			t.Errorf("%+v", r)
 		}
-		refused(t, s.url()+"?durability=replicas:1", "needs 1 replicas")
-		refused(t, s.url()+"?durability=fsync", "appendonly yes")
-		refused(t, s.url()+","+s.addr, "several hosts")
-		refused(t, s.url()+"?mode=cluster", "cluster support disabled")
-		if err := s.node.Set(t.Context(), namesIn(DefaultNamespace).tags[0]+":shards", "32", 0).Err(); err != nil {
+		refused(t, urlOf(s)+"?durability=replicas:1", "needs 1 replicas")
+		refused(t, urlOf(s)+"?durability=fsync", "appendonly yes")
+		refused(t, urlOf(s)+","+s.Addr(), "several hosts")
+		refused(t, urlOf(s)+"?mode=cluster", "cluster support disabled")
+		if _, err := s.Do(t.Context(), "set", namesIn(DefaultNamespace).tags[0]+":shards", "32"); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, s.url(), "32")
+		refused(t, urlOf(s), "32")
 	})
 	t.Run("always", func(t *testing.T) {
 		t.Parallel()
-		s := start(t, "--appendonly", "yes", "--appendfsync", "always", "--maxmemory", "100mb")
-		if r := accepted(t, s.url(), "fsync"); len(r.warnings) != 0 || r.confirmation.needed() {
+		s := redistest.Start(t, redistest.Options{NoSave: true, AppendOnly: "always", MaxMemory: "100mb"})
+		if r := accepted(t, urlOf(s), "fsync"); len(r.warnings) != 0 || r.confirmation.needed() {
 			t.Errorf("%+v", r)
 		}
-		accepted(t, s.url()+"?durability=fsync", "fsync")
-		accepted(t, s.url()+"/3", "fsync")
+		accepted(t, urlOf(s)+"?durability=fsync", "fsync")
+		accepted(t, urlOf(s)+"/3", "fsync")
 	})
 	t.Run("everysec", func(t *testing.T) {
 		t.Parallel()
-		s := start(t, "--appendonly", "yes")
-		if s.node.Do(t.Context(), "command", "info", "waitaof").String() == "" {
+		s := redistest.Start(t, redistest.Options{NoSave: true, AppendOnly: "everysec"})
+		known, err := s.Do(t.Context(), "command", "info", "waitaof")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, ok := known.([]any); ok && len(list) == 1 && list[0] != nil {
 			t.Skip("this server has WAITAOF")
 		}
-		refused(t, s.url()+"?durability=fsync", "and it is everysec")
+		refused(t, urlOf(s)+"?durability=fsync", "and it is everysec")
 	})
 	t.Run("evicting", func(t *testing.T) {
 		t.Parallel()
-		refused(t, start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru").url(), "maxmemory-policy is allkeys-lru")
+		s := redistest.Start(t, redistest.Options{NoSave: true, MaxMemory: "100mb", Policy: "allkeys-lru"})
+		refused(t, urlOf(s), "maxmemory-policy is allkeys-lru")
 	})
 	t.Run("replica", func(t *testing.T) {
 		t.Parallel()
-		primary := start(t)
-		replica := startReplica(t, primary)
-		accepted(t, primary.url(), "replicas:1")
-		accepted(t, primary.url()+"?durability=async", "async")
-		refused(t, primary.url()+"?durability=replicas:2", "there are 1")
-		refused(t, replica.url(), "is a replica")
+		g := redistest.Replicated(t, 1, inMemory)
+		accepted(t, urlOf(g.Master), "replicas:1")
+		accepted(t, urlOf(g.Master)+"?durability=async", "async")
+		refused(t, urlOf(g.Master)+"?durability=replicas:2", "there are 1")
+		refused(t, urlOf(g.Replicas...), "is a replica")
 	})
 	t.Run("password", func(t *testing.T) {
 		t.Parallel()
-		s := start(t, "--requirepass", "hunter2", "--user", "app", "on", ">secret", "~*", "&*", "+@all", "-config")
-		refused(t, s.url(), "NOAUTH")
-		if _, err := try(t, "redis://:hunter3@"+s.addr); err == nil || !isRefusal(err) || strings.Contains(err.Error(), "hunter") {
+		s := redistest.Start(t, inMemory)
+		for _, command := range [][]any{
+			{"acl", "setuser", "app", "on", ">secret", "~*", "&*", "+@all", "-config"},
+			{"config", "set", "requirepass", "hunter2"},
+		} {
+			if _, err := s.Do(t.Context(), command...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refused(t, urlOf(s), "NOAUTH")
+		if _, err := try(t, "redis://:hunter3@"+s.Addr()); err == nil || !isRefusal(err) || strings.Contains(err.Error(), "hunter") {
 			t.Errorf("wrong password: %v", err)
 		}
 		file := filepath.Join(t.TempDir(), "password")
 		if err := os.WriteFile(file, []byte("hunter2\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		accepted(t, s.url()+"?password_file="+file, "async")
+		accepted(t, urlOf(s)+"?password_file="+file, "async")
 		// What an account may not see is not held against it.
-		r := accepted(t, "redis://app:secret@"+s.addr, "async")
+		r := accepted(t, "redis://app:secret@"+s.Addr(), "async")
 		if text := strings.Join(r.warnings, "\n"); !strings.Contains(text, "could not be checked") {
 			t.Errorf("without CONFIG: %q", text)
 		}
@@ -197,17 +210,17 @@ func TestDial(t *testing.T) {
 
 func TestDialWaitsForServer(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	s.kill()
+	s := redistest.Start(t, inMemory)
+	s.Kill()
 	done := make(chan error)
 	go func() {
-		c, err := dial(t.Context(), Options{URL: s.url()}, testLibrary)
+		c, err := dial(t.Context(), Options{URL: urlOf(s)}, testLibrary)
 		if err == nil {
 			c.close()
 		}
 		done <- err
 	}()
-	s.run(t)
+	s.Restart()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
@@ -216,10 +229,10 @@ func TestDialWaitsForServer(t *testing.T) {
 // Settings that are changed under a running node are noticed, and logged once.
 func TestRecheck(t *testing.T) {
 	t.Parallel()
-	s := start(t, "--appendonly", "yes", "--appendfsync", "always", "--maxmemory", "100mb")
+	s := redistest.Start(t, redistest.Options{NoSave: true, AppendOnly: "always", MaxMemory: "100mb"})
 	var mu sync.Mutex
 	var logged []string
-	c := connect(t, Options{URL: s.url(), Log: func(level LogLevel, text string) {
+	c := connect(t, Options{URL: urlOf(s), Log: func(level LogLevel, text string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if level == LogError {
@@ -236,7 +249,7 @@ func TestRecheck(t *testing.T) {
 	if n != 0 {
 		t.Errorf("nothing was changed: %q", logged)
 	}
-	if err := s.node.ConfigSet(t.Context(), "appendfsync", "everysec").Err(); err != nil {
+	if _, err := s.Do(t.Context(), "config", "set", "appendfsync", "everysec"); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 func TestCall(t *testing.T) {
@@ -17,9 +18,9 @@ func TestCall(t *testing.T) {
 			t.Parallel()
 			var c *client
 			if kind == "cluster" {
-				c = connect(t, Options{URL: urlOf(startCluster(t, 3, false))})
+				c = connect(t, Options{URL: urlOf(redistest.Cluster(t, 3, 0, inMemory).Nodes...)})
 			} else {
-				c = connect(t, Options{URL: start(t).url()})
+				c = connect(t, Options{URL: urlOf(redistest.Start(t, inMemory))})
 			}
 			if got := c.scattered(); got != (kind == "cluster") {
 				t.Errorf("scattered() = %v", got)

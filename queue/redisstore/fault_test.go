@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 func mustCall(t testing.TB, c *client, shard int, fn string, flags callFlags, args ...any) any {
@@ -30,12 +27,12 @@ func mustCall(t testing.TB, c *client, shard int, fn string, flags callFlags, ar
 // While a slot is migrated no function runs on either side, not even with the half of the keys that it would find.
 func TestNoFunctionRunsOnHalfASlot(t *testing.T) {
 	t.Parallel()
-	nodes := startCluster(t, 3, false)
-	c := connect(t, Options{URL: urlOf(nodes)})
-	hasty := connect(t, Options{URL: urlOf(nodes), RetryFor: 100 * time.Millisecond})
+	g := redistest.Cluster(t, 3, 0, inMemory)
+	c := connect(t, Options{URL: urlOf(g.Nodes...)})
+	hasty := connect(t, Options{URL: urlOf(g.Nodes...), RetryFor: 100 * time.Millisecond})
 	const shard = 3
 	slot := slotOfShard(shard)
-	from, to := nodes[0], nodes[1]
+	from, to := g.Nodes[0], g.Nodes[1]
 	ctx := t.Context()
 	for i := range 10 {
 		mustCall(t, c, shard, "lt1_set", 0, strconv.Itoa(i), "v")
@@ -43,10 +40,11 @@ func TestNoFunctionRunsOnHalfASlot(t *testing.T) {
 
 	keys := namesIn(DefaultNamespace).absent[shard]
 	onSource := func() error {
-		return from.node.Do(ctx, "fcall", "lt1_set", 2, keys[0], keys[1], "direct", "v").Err()
+		_, err := from.Do(ctx, "fcall", "lt1_set", 2, keys[0], keys[1], "direct", "v")
+		return err
 	}
 	onTarget := func(keys ...any) error {
-		pipe := to.node.Pipeline()
+		pipe := to.Client().Pipeline()
 		pipe.Do(ctx, "asking")
 		cmd := pipe.Do(ctx, append(append([]any{"fcall", "lt1_set", len(keys)}, keys...), "direct", "v")...)
 		_, _ = pipe.Exec(ctx)
@@ -64,11 +62,10 @@ func TestNoFunctionRunsOnHalfASlot(t *testing.T) {
 			t.Errorf("%s: call: %v", state, err)
 		}
 	}
-	beginMove(t, from, to, slot)
+	move := g.StartMove(slot, from, to)
 	check("begun")
-	host, port, _ := strings.Cut(to.addr, ":")
-	if err := from.node.Do(ctx, "migrate", host, port, namesIn(DefaultNamespace).tags[shard]+":calls", 0, 5000).Err(); err != nil {
-		t.Fatal(err)
+	if got := move.Step(5); got != 5 {
+		t.Fatalf("the first step moved %d keys", got)
 	}
 	check("half done")
 
@@ -80,13 +77,16 @@ func TestNoFunctionRunsOnHalfASlot(t *testing.T) {
 		}
 		done <- err
 	}()
-	endMove(t, nodes, from, to, slot)
+	for move.Step(100) > 0 {
+		continue
+	}
+	move.Finish()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 
 	// Why two keys: with one the target would have run it.
-	beginMove(t, to, from, slot)
+	g.StartMove(slot, to, from)
 	to, from = from, to
 	if err := onTarget(keys[0]); err != nil {
 		t.Errorf("with one key the target answers %v: are two still needed?", err)
@@ -95,14 +95,14 @@ func TestNoFunctionRunsOnHalfASlot(t *testing.T) {
 
 func TestServerKilledAndRestarted(t *testing.T) {
 	t.Parallel()
-	for _, appendonly := range []string{"no", "yes"} { // no: the functions are gone after it, too
-		t.Run("appendonly="+appendonly, func(t *testing.T) {
+	for _, appendOnly := range []string{"", "always"} { // none: the functions are gone after it, too
+		t.Run("appendonly="+appendOnly, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, "--appendonly", appendonly, "--appendfsync", "always")
-			c := connect(t, Options{URL: s.url(), RetryFor: 200 * time.Millisecond})
+			s := redistest.Start(t, redistest.Options{NoSave: true, AppendOnly: appendOnly})
+			c := connect(t, Options{URL: urlOf(s), RetryFor: 200 * time.Millisecond})
 			mustCall(t, c, 1, "lt1_set", durable, "k", "v")
 			for range 2 {
-				s.kill()
+				s.Kill()
 				began := time.Now()
 				for range 5 {
 					if _, err := c.call(t.Context(), 1, "lt1_set", durable, "k", "v"); !errors.Is(err, queue.ErrUnavailable) {
@@ -112,7 +112,7 @@ func TestServerKilledAndRestarted(t *testing.T) {
 				if took := time.Since(began); took > 10*time.Second {
 					t.Errorf("five calls took %v to fail", took)
 				}
-				s.run(t)
+				s.Restart()
 				eventually(t, "calls work again", func() bool {
 					_, err := c.call(t.Context(), 1, "lt1_set", durable, "k", "v")
 					return err == nil
@@ -126,10 +126,10 @@ func TestServerKilledAndRestarted(t *testing.T) {
 func TestCallsWaitForServer(t *testing.T) {
 	t.Parallel()
 	// With everysec a write may wait in the server's memory while the file is synced, and die with it.
-	s := start(t, "--appendonly", "yes", "--appendfsync", "always")
-	c := connect(t, Options{URL: s.url() + "?durability=async"})
+	s := redistest.Start(t, redistest.Options{NoSave: true, AppendOnly: "always"})
+	c := connect(t, Options{URL: urlOf(s) + "?durability=async"})
 	mustCall(t, c, 1, "lt1_set", durable, "k", "v")
-	s.kill()
+	s.Kill()
 	done := make(chan error)
 	for range 20 {
 		go func() {
@@ -137,7 +137,7 @@ func TestCallsWaitForServer(t *testing.T) {
 			done <- err
 		}()
 	}
-	s.run(t)
+	s.Restart()
 	for range 20 {
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -150,8 +150,8 @@ func TestCallsWaitForServer(t *testing.T) {
 
 func TestFunctionsFlushedUnderLoad(t *testing.T) {
 	t.Parallel()
-	nodes := startCluster(t, 3, false)
-	c := connect(t, Options{URL: urlOf(nodes)})
+	nodes := redistest.Cluster(t, 3, 0, inMemory).Nodes
+	c := connect(t, Options{URL: urlOf(nodes...)})
 	ctx, cancel := context.WithCancel(t.Context())
 	var calls atomic.Int64
 	var running sync.WaitGroup
@@ -168,7 +168,7 @@ func TestFunctionsFlushedUnderLoad(t *testing.T) {
 	}
 	for i := range 60 {
 		n := nodes[i%len(nodes)]
-		if err := n.node.FunctionFlush(ctx).Err(); err != nil {
+		if _, err := n.Do(ctx, "function", "flush"); err != nil {
 			t.Error(err)
 		}
 		seen := calls.Load()
@@ -181,10 +181,10 @@ func TestFunctionsFlushedUnderLoad(t *testing.T) {
 // A reply that does not come is not asked for twice: whether the function ran can not be known.
 func TestLostReplyIsNotRetried(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	c := connect(t, Options{URL: s.url()})
+	s := redistest.Start(t, inMemory)
+	c := connect(t, Options{URL: urlOf(s)})
 	mustCall(t, c, 1, "lt1_set", 0, "k", "v")
-	s.pause(t)
+	s.Pause()
 	began := time.Now()
 	if _, err := c.call(t.Context(), 1, "lt1_set", 0, "k", "v"); !errors.Is(err, queue.ErrUnavailable) {
 		t.Errorf("without a reply: %v", err)
@@ -197,7 +197,7 @@ func TestLostReplyIsNotRetried(t *testing.T) {
 	if _, err := c.call(ctx, 1, "lt1_get", read, "k"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("after its deadline: %v", err)
 	}
-	s.resume(t)
+	s.Resume()
 	eventually(t, "calls work again", func() bool {
 		_, err := c.call(t.Context(), 1, "lt1_get", read, "k")
 		return err == nil
@@ -211,19 +211,21 @@ func TestClusterFailover(t *testing.T) {
 	t.Parallel()
 	t.Run("killed", func(t *testing.T) {
 		t.Parallel()
-		failover(t, func(n *server) { n.kill() }, func(n *server) { n.run(t) })
+		failover(t, (*redistest.Server).Kill, (*redistest.Server).Restart)
 	})
 	// A machine that hangs keeps its connections, and takes new ones.
 	t.Run("hangs", func(t *testing.T) {
 		t.Parallel()
-		failover(t, func(n *server) { n.pause(t) }, func(n *server) { n.resume(t) })
+		failover(t, (*redistest.Server).Pause, (*redistest.Server).Resume)
 	})
 }
 
 // failover has a master of a cluster end, and come back as a replica.
-func failover(t *testing.T, end, comeBack func(*server)) {
-	nodes := startCluster(t, 3, true)
-	c := connect(t, Options{URL: urlOf(nodes), RetryFor: 15 * time.Second})
+func failover(t *testing.T, end, comeBack func(*redistest.Server)) {
+	g := redistest.Cluster(t, 3, 1, inMemory)
+	g.WaitInSync()
+	nodes := g.Nodes
+	c := connect(t, Options{URL: urlOf(nodes...), RetryFor: 15 * time.Second})
 	if got := c.describe().durability.String(); got != "replicas:1" {
 		t.Errorf("durability is %s", got)
 	}
@@ -252,59 +254,32 @@ func failover(t *testing.T, end, comeBack func(*server)) {
 
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
-	primary := start(t)
-	replica := startReplica(t, primary)
-	sentinel := startSentinel(t, primary)
-	c := connect(t, Options{URL: "redis://" + sentinel.addr + "?master=one", RetryFor: 20 * time.Second})
+	g := redistest.Sentinel(t, 1, inMemory)
+	c := connect(t, Options{URL: urlOf(g.Sentinels...) + "?master=" + g.Name, RetryFor: 20 * time.Second})
 	if c.scattered() {
 		t.Error("scattered")
 	}
 	h := listenAll(t, c)
 	mustCall(t, c, 2, "lt1_set", durable, "k", "v")
 	before := h.counts()
-	primary.kill()
+	g.Master().Kill()
 	if reply := mustCall(t, c, 2, "lt1_set", 0, "k", "v"); reply != int64(2) {
 		t.Errorf("%v calls ran, want 2", reply)
 	}
-	if role := replica.node.Info(t.Context(), "replication").Val(); !strings.Contains(role, "role:master") {
-		t.Error("the replica is no master")
+	if role := g.Servers[1].Info("replication", "role"); role != "master" {
+		t.Errorf("the replica is a %s, not the master", role)
 	}
 	eventually(t, "all shards are listened to at the new master", func() bool { return h.begun(before) })
 	wakeAll(t, c, h, "after")
 }
 
-// startSentinel starts a sentinel that alone watches a master, which it calls one, and waits until it knows the replica.
-func startSentinel(t testing.TB, of *server) *server {
-	t.Helper()
-	_, port, _ := strings.Cut(of.addr, ":")
-	config := filepath.Join(t.TempDir(), "sentinel.conf")
-	text := "sentinel monitor one 127.0.0.1 " + port + " 1\nsentinel down-after-milliseconds one 1000\n" +
-		"sentinel failover-timeout one 5000\n"
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	sport := freePort(t)
-	s := &server{addr: "127.0.0.1:" + strconv.Itoa(sport), dir: t.TempDir()}
-	s.args = []string{config, "--sentinel", "--port", strconv.Itoa(sport), "--bind", "127.0.0.1", "--dir", s.dir}
-	s.node = redis.NewClient(&redis.Options{Addr: s.addr, Protocol: 2, MaxRetries: -1})
-	t.Cleanup(func() {
-		_ = s.node.Close()
-		s.kill()
-	})
-	s.run(t)
-	eventually(t, "the sentinel knows the replica", func() bool {
-		return strings.Contains(s.node.Info(t.Context(), "sentinel").Val(), "slaves=1")
-	})
-	return s
-}
-
 func TestConfirmation(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	replica := startReplica(t, s)
-	c := connect(t, Options{URL: s.url() + "?durability=replicas:1&confirm_timeout=1s"})
+	g := redistest.Replicated(t, 1, inMemory)
+	replica := g.Replicas[0]
+	c := connect(t, Options{URL: urlOf(g.Master) + "?durability=replicas:1&confirm_timeout=1s"})
 	mustCall(t, c, 1, "lt1_set", durable, "k", "v")
-	replica.pause(t)
+	replica.Pause()
 	_, err := c.call(t.Context(), 1, "lt1_set", durable, "k", "v")
 	if !errors.Is(err, queue.ErrUnavailable) || !strings.Contains(err.Error(), "0 of 1 replicas") {
 		t.Errorf("without a replica that answers: %v", err)
@@ -313,7 +288,7 @@ func TestConfirmation(t *testing.T) {
 	if _, err := c.call(t.Context(), 1, "lt1_fail", durable); err == nil || err.Error() != "SB DROPPED 7" {
 		t.Errorf("an error of the function in a batch that is not confirmed: %v", err)
 	}
-	replica.resume(t)
+	replica.Resume()
 	eventually(t, "durable calls work again", func() bool {
 		_, err := c.call(t.Context(), 1, "lt1_set", durable, "k", "v")
 		return err == nil
@@ -322,8 +297,8 @@ func TestConfirmation(t *testing.T) {
 
 func TestOutOfMemory(t *testing.T) {
 	t.Parallel()
-	s := start(t, "--maxmemory", "6mb")
-	c := connect(t, Options{URL: s.url()})
+	s := redistest.Start(t, redistest.Options{NoSave: true, MaxMemory: "6mb"})
+	c := connect(t, Options{URL: urlOf(s)})
 	mustCall(t, c, 1, "lt1_set", durable, "first", "v")
 	big := strings.Repeat("x", 64<<10)
 	var err error

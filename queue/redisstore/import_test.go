@@ -8,17 +8,18 @@ import (
 
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 func TestImport(t *testing.T) {
 	t.Parallel()
-	server := start(t)
-	testImport(t, newPlace(server.addr))
+	server := redistest.Start(t, inMemory)
+	testImport(t, newPlace(server.Addr()))
 }
 
 func TestImportOnACluster(t *testing.T) {
 	t.Parallel()
-	testImport(t, newPlace(startCluster(t, 3, false)[0].addr))
+	testImport(t, newPlace(redistest.Cluster(t, 3, 0, inMemory).Nodes[0].Addr()))
 }
 
 func testImport(t *testing.T, place *place) {

@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 func TestLibraryRevisions(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := redistest.Start(t, inMemory)
+	direct := s.Client()
 	ctx := t.Context()
 	revised := func(revision, more string) Library {
 		l := testLibrary
@@ -19,7 +22,7 @@ func TestLibraryRevisions(t *testing.T) {
 	}
 	loaded := func() string {
 		t.Helper()
-		found, err := s.node.FunctionList(ctx, redis.FunctionListQuery{LibraryNamePattern: "lt1", WithCode: true}).Result()
+		found, err := direct.FunctionList(ctx, redis.FunctionListQuery{LibraryNamePattern: "lt1", WithCode: true}).Result()
 		if err != nil || len(found) != 1 {
 			t.Fatal(found, err)
 		}
@@ -36,7 +39,7 @@ func TestLibraryRevisions(t *testing.T) {
 		{revised("10", ""), revised("10", "")},
 		{revised("9", ""), revised("10", "")},
 	} {
-		if err := step.load.load(ctx, s.node); err != nil {
+		if err := step.load.load(ctx, direct); err != nil {
 			t.Fatal(err)
 		}
 		if got := loaded(); got != step.want.Code {
@@ -46,7 +49,7 @@ func TestLibraryRevisions(t *testing.T) {
 	if err := (Library{Name: "lt2", Code: testLibrary.Code}).validate(); err == nil {
 		t.Error("a library with another name than its code's is valid")
 	}
-	if _, err := dial(ctx, Options{URL: s.url()}, Library{Name: "lt3", Code: "#!lua name=lt3\nnot lua"}); !isRefusal(err) {
+	if _, err := dial(ctx, Options{URL: urlOf(s)}, Library{Name: "lt3", Code: "#!lua name=lt3\nnot lua"}); !isRefusal(err) {
 		t.Errorf("a library that does not compile: %v", err)
 	}
 }
@@ -54,7 +57,7 @@ func TestLibraryRevisions(t *testing.T) {
 // A function that the library does not have is an error of ours, not of the servers, and is not tried for ever.
 func TestNoSuchFunction(t *testing.T) {
 	t.Parallel()
-	c := connect(t, Options{URL: start(t).url(), RetryFor: 100 * time.Millisecond})
+	c := connect(t, Options{URL: urlOf(redistest.Start(t, inMemory)), RetryFor: 100 * time.Millisecond})
 	if _, err := c.call(t.Context(), 1, "lt1_none", 0); err == nil || !strings.Contains(err.Error(), "Function not found") {
 		t.Error(err)
 	}

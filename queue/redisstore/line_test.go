@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 func TestBatchesAreBounded(t *testing.T) {
@@ -46,9 +47,8 @@ func TestBatchesAreBounded(t *testing.T) {
 // Calls that are made at once share round trips and confirmations.
 func TestCallsAreBatched(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	startReplica(t, s)
-	c := connect(t, Options{URL: s.url()})
+	master := redistest.Replicated(t, 1, inMemory).Master
+	c := connect(t, Options{URL: urlOf(master)})
 	var running sync.WaitGroup
 	for range 64 {
 		running.Go(func() {
@@ -60,8 +60,7 @@ func TestCallsAreBatched(t *testing.T) {
 		})
 	}
 	running.Wait()
-	stats := parseInfo(s.node.Info(t.Context(), "commandstats").Val())
-	calls, waits := stats["cmdstat_fcall"], stats["cmdstat_wait"]
+	calls, waits := master.Info("commandstats", "cmdstat_fcall"), master.Info("commandstats", "cmdstat_wait")
 	if !strings.HasPrefix(calls, "calls=3200,") {
 		t.Errorf("calls: %s", calls)
 	}

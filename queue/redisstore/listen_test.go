@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 // heard collects what a listener was told.
@@ -78,24 +80,23 @@ func TestListen(t *testing.T) {
 	t.Parallel()
 	t.Run("standalone", func(t *testing.T) {
 		t.Parallel()
-		c := connect(t, Options{URL: start(t).url()})
+		c := connect(t, Options{URL: urlOf(redistest.Start(t, inMemory))})
 		wakeAll(t, c, listenAll(t, c), "hello")
 	})
 	t.Run("cluster", func(t *testing.T) {
 		t.Parallel()
-		c := connect(t, Options{URL: urlOf(startCluster(t, 3, false))})
+		c := connect(t, Options{URL: urlOf(redistest.Cluster(t, 3, 0, inMemory).Nodes...)})
 		wakeAll(t, c, listenAll(t, c), "hello")
 	})
 }
 
 func TestListenAgainAfterRestart(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	c := connect(t, Options{URL: s.url()})
+	s := redistest.Start(t, inMemory)
+	c := connect(t, Options{URL: urlOf(s)})
 	h := listenAll(t, c)
 	before := h.counts()
-	s.kill()
-	s.run(t)
+	s.Restart()
 	eventually(t, "all shards are listened to again", func() bool { return h.begun(before) })
 	wakeAll(t, c, h, "after")
 }
@@ -103,26 +104,26 @@ func TestListenAgainAfterRestart(t *testing.T) {
 // A server that was stopped keeps its connections, and is noticed only because it does not answer.
 func TestListenNoticesSilence(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	c := connect(t, Options{URL: s.url()})
+	s := redistest.Start(t, inMemory)
+	c := connect(t, Options{URL: urlOf(s)})
 	h := listenAll(t, c)
 	before := h.counts()
-	s.pause(t)
+	s.Pause()
 	// The connection is given up while the server is still stopped: once it goes on, there is another one.
 	eventually(t, "the silence is noticed", func() bool { return c.single.PoolStats().PubSubStats.Untracked > 0 })
-	s.resume(t)
+	s.Resume()
 	eventually(t, "all shards are listened to again", func() bool { return h.begun(before) })
 	wakeAll(t, c, h, "after")
 }
 
 func TestListenFollowsShard(t *testing.T) {
 	t.Parallel()
-	nodes := startCluster(t, 3, false)
-	c := connect(t, Options{URL: urlOf(nodes)})
+	g := redistest.Cluster(t, 3, 0, inMemory)
+	c := connect(t, Options{URL: urlOf(g.Nodes...)})
 	h := listenAll(t, c)
 	before := h.counts()
 	const shard = 5
-	moveSlot(t, nodes, nodes[0], nodes[2], slotOfShard(shard))
+	g.Reshard(slotOfShard(shard), g.Nodes[0], g.Nodes[2])
 	eventually(t, "the shard is listened to again", func() bool { return h.counts()[shard] > before[shard] })
 	wakeAll(t, c, h, "after")
 	if after := h.counts(); after[20] != before[20] || after[60] != before[60] {

@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 // apart are queues in three shards: a source, a destination and a log.
@@ -65,7 +64,7 @@ func sendAndReceive(t *testing.T, s *Store, clock func() time.Time, id queue.ID,
 // record in the log once.
 func TestNodeDiesBetweenHoldAndFinish(t *testing.T) {
 	t.Parallel()
-	nodes := startCluster(t, 3, false)
+	nodes := redistest.Cluster(t, 3, 0, inMemory).Nodes
 	for i, c := range []struct {
 		name     string
 		accepted []int // entries that the node has delivered: 0 the message, 1 the record
@@ -82,7 +81,7 @@ func TestNodeDiesBetweenHoldAndFinish(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
-			url := fmt.Sprintf("redis://%s?durability=async&namespace=o%d-", nodes[0].addr, i)
+			url := fmt.Sprintf("%s?durability=async&namespace=o%d-", urlOf(nodes[0]), i)
 			dying, clock := openAs(t, url)
 			other, _ := openAs(t, url)
 			m := sendAndReceive(t, dying, clock, apartFrom, "message")[0]
@@ -161,8 +160,8 @@ func TestNodeDiesBetweenHoldAndFinish(t *testing.T) {
 // A call that is given up in the middle of a settlement through the outbox leaves nothing that another node does not finish.
 func TestSettlementGivenUp(t *testing.T) {
 	t.Parallel()
-	nodes := startCluster(t, 3, false)
-	s, clock := openAs(t, "redis://"+nodes[0].addr+"?durability=async")
+	nodes := redistest.Cluster(t, 3, 0, inMemory).Nodes
+	s, clock := openAs(t, urlOf(nodes[0])+"?durability=async")
 	const count = 40
 	var bodies []string
 	for i := range count {
@@ -208,10 +207,9 @@ func TestSettlementGivenUp(t *testing.T) {
 // record elsewhere, and those that were received with it come out again.
 func TestHoldAfterLostReceive(t *testing.T) {
 	t.Parallel()
-	nodes := startCluster(t, 3, false)
-	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{nodes[0].addr}})
-	t.Cleanup(func() { _ = cluster.Close() })
-	s, clock := openAs(t, "redis://"+nodes[0].addr+"?durability=async")
+	g := redistest.Cluster(t, 3, 0, inMemory)
+	cluster := g.Client()
+	s, clock := openAs(t, urlOf(g.Nodes[0])+"?durability=async")
 	ctx := t.Context()
 	var entries []queue.Entry
 	for _, body := range []string{"a", "b", "c"} {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 // TestSize prints what messages take in memory on top of their bodies, for docs/scaling.md: with SIGNALBOX_SIZE=1.
@@ -38,8 +39,8 @@ func TestSize(t *testing.T) {
 			}, false},
 			{"entry of a log, with a key", queue.Log, func(i int, e *queue.Entry) { e.Key = strconv.Itoa(i) }, false},
 		} {
-			server := start(t)
-			s, err := Open(context.Background(), Options{URL: "redis://" + server.addr + "/?durability=async"}, time.Now)
+			server := redistest.Start(t, inMemory)
+			s, err := Open(context.Background(), Options{URL: urlOf(server) + "/?durability=async"}, time.Now)
 			if err != nil {
 				t.Fatal(err)
 			}

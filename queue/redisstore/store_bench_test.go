@@ -13,11 +13,12 @@ import (
 
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/storetest"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 func BenchmarkStore(b *testing.B) {
-	s := start(b)
-	storetest.Benchmark(b, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(s.addr), nil }})
+	s := redistest.Start(b, inMemory)
+	storetest.Benchmark(b, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(s.Addr()), nil }})
 }
 
 // BenchmarkOperations measures append, receive and acknowledge by themselves, on messages of 1 KiB from 64 callers, and what the
@@ -25,18 +26,22 @@ func BenchmarkStore(b *testing.B) {
 // commands of Redis that could do it: XADD, XREADGROUP, XACK with XDEL. Those have no delays, no deadlines, no groups, no receive
 // limits and no counts.
 func BenchmarkOperations(b *testing.B) {
-	server := start(b)
+	server := redistest.Start(b, inMemory)
 	for _, kind := range []string{"floor", "standard", "tenants", "fifo"} {
 		for _, batch := range []int{1, 10} {
 			for _, operation := range []string{"append", "receive", "ack"} {
 				b.Run(fmt.Sprintf("%s/%s/batch=%d", kind, operation, batch), func(b *testing.B) {
-					opened, err := newPlace(server.addr).Open()
+					opened, err := newPlace(server.Addr()).Open()
 					if err != nil {
 						b.Fatal(err)
 					}
 					defer opened.Close()
 					o := operations{b: b, s: opened.(*Store), kind: kind, batch: batch, body: make([]byte, 1024)}
-					defer server.node.FlushAll(context.Background())
+					defer func() {
+						if _, err := server.Do(context.Background(), "flushall"); err != nil {
+							b.Error(err)
+						}
+					}()
 					o.run(server, operation)
 				})
 			}
@@ -56,7 +61,7 @@ type operations struct {
 	taken []any // what was received: receipts, or the IDs of entries
 }
 
-func (o *operations) run(server *server, operation string) {
+func (o *operations) run(server *redistest.Server, operation string) {
 	b := o.b
 	rounds := max(b.N/o.batch, 1)
 	steps := map[string]func(){"append": o.append, "receive": o.receive, "ack": o.ack}
@@ -70,13 +75,13 @@ func (o *operations) run(server *server, operation string) {
 		}
 		together(rounds, steps[before])
 	}
-	from := server.spent(b)
+	from := spent(b, server)
 	b.ReportAllocs()
 	b.ResetTimer()
 	together(rounds, steps[operation])
 	b.StopTimer()
 	b.ReportMetric(float64(rounds*o.batch)/b.Elapsed().Seconds(), "msg/s")
-	b.ReportMetric(float64(server.spent(b)-from)/float64(rounds*o.batch), "server-µs/msg")
+	b.ReportMetric(float64(spent(b, server)-from)/float64(rounds*o.batch), "server-µs/msg")
 }
 
 // together calls step so often, by 64 callers.
@@ -196,15 +201,11 @@ func (o *operations) xack() {
 	sent.Wait()
 }
 
-// spent is how much of a processor the server's main thread has used, in microseconds.
-func (s *server) spent(b *testing.B) int64 {
-	text, err := s.node.Info(context.Background(), "cpu").Result()
-	if err != nil {
-		b.Fatal(err)
-	}
-	info, sum := parseInfo(text), 0.0
+// spent is how much of a processor a server's main thread has used, in microseconds.
+func spent(b *testing.B, server *redistest.Server) int64 {
+	sum := 0.0
 	for _, name := range []string{"used_cpu_user_main_thread", "used_cpu_sys_main_thread"} {
-		seconds, err := strconv.ParseFloat(info[name], 64)
+		seconds, err := strconv.ParseFloat(server.Info("cpu", name), 64)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -216,10 +217,10 @@ func (s *server) spent(b *testing.B) int64 {
 // BenchmarkMasters tells how the work of one queue divides over the masters of a cluster: calls of functions for each message, and
 // the share of the busiest master in the time that all of them spend.
 func BenchmarkMasters(b *testing.B) {
-	nodes := startCluster(b, 3, false)
+	nodes := redistest.Cluster(b, 3, 0, inMemory).Nodes
 	for _, partitions := range []int{1, 3, 6} {
 		b.Run(fmt.Sprintf("partitions=%d", partitions), func(b *testing.B) {
-			opened, err := newPlace(nodes[0].addr).Open()
+			opened, err := newPlace(nodes[0].Addr()).Open()
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -231,7 +232,7 @@ func BenchmarkMasters(b *testing.B) {
 			}
 			before := make([]int64, len(nodes))
 			for i, node := range nodes {
-				before[i] = node.spent(b)
+				before[i] = spent(b, node)
 			}
 			var left atomic.Int64
 			left.Store(int64(b.N))
@@ -250,8 +251,8 @@ func BenchmarkMasters(b *testing.B) {
 			b.StopTimer()
 			var all, most int64
 			for i, node := range nodes {
-				spent := node.spent(b) - before[i]
-				all, most = all+spent, max(most, spent)
+				used := spent(b, node) - before[i]
+				all, most = all+used, max(most, used)
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 			b.ReportMetric(float64(all)/float64(b.N), "server-µs/msg")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/storetest"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 // place is a namespace on a server.
@@ -30,12 +31,12 @@ func (p *place) Open() (queue.Store, error) {
 func (p *place) Remove() error { return nil }
 
 // neverRebuilt fails a test at the end if a server of its has rebuilt a queue: no history of calls makes one unsound.
-func neverRebuilt(t *testing.T, servers ...*server) {
+func neverRebuilt(t *testing.T, servers ...*redistest.Server) {
 	t.Helper()
 	t.Cleanup(func() {
 		for _, s := range servers {
-			if log, err := os.ReadFile(filepath.Join(s.dir, "log")); err != nil || bytes.Contains(log, []byte("was rebuilt")) {
-				t.Errorf("%s has rebuilt a queue: %s, %v", s.addr, log[max(0, len(log)-2000):], err)
+			if log, err := os.ReadFile(filepath.Join(s.Dir, "redis.log")); err != nil || bytes.Contains(log, []byte("was rebuilt")) {
+				t.Errorf("%s has rebuilt a queue: %s, %v", s.Addr(), log[max(0, len(log)-2000):], err)
 			}
 		}
 	})
@@ -43,16 +44,16 @@ func neverRebuilt(t *testing.T, servers ...*server) {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := redistest.Start(t, inMemory)
 	neverRebuilt(t, s)
-	storetest.Run(t, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(s.addr), nil }, Small: raceEnabled})
+	storetest.Run(t, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(s.Addr()), nil }, Small: raceEnabled})
 }
 
 func TestStoreOnACluster(t *testing.T) {
 	t.Parallel()
-	nodes := startCluster(t, 3, false)
+	nodes := redistest.Cluster(t, 3, 0, inMemory).Nodes
 	neverRebuilt(t, nodes...)
-	storetest.Run(t, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(nodes[0].addr), nil }, Small: raceEnabled})
+	storetest.Run(t, storetest.Harness{New: func() (storetest.Data, error) { return newPlace(nodes[0].Addr()), nil }, Small: raceEnabled})
 }
 
 // spread is a place where the standard queues of the suite have three partitions.
@@ -76,10 +77,10 @@ func (p spread) Open() (queue.Store, error) {
 
 func TestStoreWithPartitions(t *testing.T) {
 	t.Parallel()
-	nodes := startCluster(t, 3, false)
+	nodes := redistest.Cluster(t, 3, 0, inMemory).Nodes
 	neverRebuilt(t, nodes...)
 	storetest.Run(t, storetest.Harness{
-		New:         func() (storetest.Data, error) { return spread{newPlace(nodes[0].addr)}, nil },
+		New:         func() (storetest.Data, error) { return spread{newPlace(nodes[0].Addr())}, nil },
 		Partitioned: true, Small: raceEnabled,
 	})
 }

@@ -11,14 +11,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 // certificate writes a certificate for 127.0.0.1 that is its own authority, and its key.
-func certificate(t *testing.T) (cert, key string) {
+func certificate(t *testing.T, dir string) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -38,7 +39,6 @@ func certificate(t *testing.T) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
 	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	for file, block := range map[string]*pem.Block{
 		cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret},
@@ -52,10 +52,13 @@ func certificate(t *testing.T) (cert, key string) {
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	cert, key := certificate(t)
-	port := freePort(t)
-	start(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert)
-	url := "rediss://127.0.0.1:" + strconv.Itoa(port)
+	s := redistest.Start(t, inMemory)
+	cert, key := certificate(t, s.Dir)
+	if _, err := s.Do(t.Context(), "config", "set", "tls-cert-file", cert, "tls-key-file", key, "tls-ca-cert-file", cert,
+		"port", 0, "tls-port", s.Port); err != nil { // at the same port: that one is free
+		t.Fatal(err)
+	}
+	url := "rediss://" + s.Addr()
 	c := connect(t, Options{URL: url + "?ca=" + cert + "&cert=" + cert + "&key=" + key})
 	mustCall(t, c, 1, "lt1_set", durable, "k", "v")
 	wakeAll(t, c, listenAll(t, c), "hello")

@@ -3,6 +3,7 @@ package redistest
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/signalbox-mq/signalbox/tests/harness"
@@ -34,7 +35,8 @@ func Replicated(t testing.TB, replicas int, opts Options) *Group {
 	return g
 }
 
-// WaitInSync waits until every replica has what the master wrote until now, except those that were killed, paused or cut off.
+// WaitInSync waits until every replica has what the master wrote until now and is online to it, except those that were killed,
+// paused or cut off.
 func (g *Group) WaitInSync() {
 	g.t.Helper()
 	waitInSync(g.t, func() (*Server, string) { return g.Master, "" }, g.Replicas)
@@ -84,8 +86,17 @@ func follows(s, master *Server, offset int) (ok bool, state string) {
 		return false, err.Error()
 	}
 	got, _ := strconv.Atoi(infoField(answer, "slave_repl_offset"))
-	return infoField(answer, "master_host") == master.Host &&
-		infoField(answer, "master_port") == strconv.Itoa(master.Port) &&
-		infoField(answer, "master_link_status") == "up" &&
-		got >= offset, fmt.Sprint(answer)
+	if infoField(answer, "master_host") != master.Host ||
+		infoField(answer, "master_port") != strconv.Itoa(master.Port) ||
+		infoField(answer, "master_link_status") != "up" ||
+		got < offset {
+		return false, fmt.Sprint(answer)
+	}
+	// The master may not count it among its replicas yet.
+	answer, err = master.ask("INFO", "replication")
+	if err != nil {
+		return false, err.Error()
+	}
+	online := fmt.Sprintf(":ip=%s,port=%d,state=online,", s.Host, s.Port)
+	return strings.Contains(fmt.Sprint(answer), online), fmt.Sprint(answer)
 }
