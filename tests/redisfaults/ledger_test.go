@@ -50,9 +50,9 @@ type fate struct {
 	sent  outcome
 	// again says that it was sent once more, since nothing was known of the first time.
 	again bool
-	// ended is what is known of the acks and moves, and endedAt when the first was acknowledged, 0 for never.
+	// ended is what is known of the acks and moves, and endedAt when the first was acknowledged, by sequence number.
 	ended   outcome
-	endedAt int64
+	endedAt map[uint64]int64
 	moved   outcome
 	// receives counts, and receive is the last of them.
 	receives, resurrected int
@@ -78,7 +78,7 @@ func bodyOf(name string) []byte {
 func (l *ledger) write(q queue.ID, group string, n int, fifo bool) *fate {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := &fate{name: nameOf(q, group, n), queue: q, fifo: fifo, places: map[queue.ID][]uint64{}}
+	f := &fate{name: nameOf(q, group, n), queue: q, fifo: fifo, endedAt: map[uint64]int64{}, places: map[queue.ID][]uint64{}}
 	l.fates[f.name] = f
 	if fifo {
 		g := fmt.Sprint(q, "/", group)
@@ -133,7 +133,8 @@ func (l *ledger) took(q queue.ID, began int64, messages []queue.Message) []*fate
 			f.places[q] = append(f.places[q], m.Sequence)
 		}
 		if q != deadLetters {
-			if f.endedAt != 0 && f.endedAt < began {
+			// Under another number it is what was sent once more, which judge looks at.
+			if at := f.endedAt[m.Sequence]; at != 0 && at < began {
 				f.resurrected++
 			}
 			l.overtakes(f, m.Group, began)
@@ -166,14 +167,14 @@ func (l *ledger) ending(f *fate, move bool) {
 	}
 }
 
-// ended notes that this was acknowledged.
-func (l *ledger) ended(f *fate, move, gone bool) {
+// ended notes that this was acknowledged, of the message under a sequence number.
+func (l *ledger) ended(f *fate, sequence uint64, move, gone bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now++
 	f.ended = told
-	if f.endedAt == 0 {
-		f.endedAt = l.now
+	if f.endedAt[sequence] == 0 {
+		f.endedAt[sequence] = l.now
 	}
 	if move && !gone {
 		f.moved = told
@@ -237,12 +238,12 @@ type result struct {
 	// Lost are acknowledged sends of which nothing was seen since: not received, not acknowledged, not in the dead-letter queue or
 	// in their log; and acknowledged moves whose message is not in the dead-letter queue.
 	Lost int
-	// Resurrected were received after they had been acknowledged; it may be so that a receive began before.
+	// Resurrected were received by a receive that began after they had been acknowledged.
 	Resurrected int
 	// Twice were appended twice by one send, or are at two places after a move.
 	Twice int
 	// Early were received from a standard queue before they were confirmed, which they never were, and then sent again: receives
-	// from standard queues are not confirmed.
+	// from standard queues are not confirmed. Their acks may have been: to the next master that is an ack of what is gone already.
 	Early int
 	// Disordered came out of a FIFO group after later ones.
 	Disordered int

@@ -313,7 +313,7 @@ func (w *worker) settle(todo []queue.Settlement, of []*fate) {
 	for i, r := range results {
 		switch {
 		case r.Err == nil && todo[i].Action != queue.Release:
-			w.ended(of[i], todo[i].Action == queue.Move, r.Gone)
+			w.ended(of[i], todo[i].Receipt.Sequence, todo[i].Action == queue.Move, r.Gone)
 		case r.Err != nil && !errors.Is(r.Err, queue.ErrReceiptExpired):
 			w.call("settlement", 0, r.Err)
 		}

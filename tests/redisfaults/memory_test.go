@@ -70,9 +70,9 @@ func (f *filler) take(most int) int {
 			f.t.Fatalf("acknowledging in a full store: %v", r.Err)
 		}
 	}
-	for _, fate := range fs {
+	for i, fate := range fs {
 		if fate != nil {
-			f.l.ended(fate, false, false)
+			f.l.ended(fate, got.Messages[i].Sequence, false, false)
 		}
 	}
 	return len(got.Messages)
