@@ -50,6 +50,7 @@ func migrateStore(t *testing.T, want int, args ...string) (stdout, stderr string
 
 // TestMigrate takes a router from the embedded store to a shared one and back. Everything is there each time.
 func TestMigrate(t *testing.T) {
+	harness.EmbeddedOnly(t, "begins on the embedded one")
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{AppendOnly: "everysec"})
 	url := "redis://" + server.Addr() + "/?durability=async"
@@ -134,6 +135,7 @@ func TestMigrate(t *testing.T) {
 
 // TestMigrateCluster takes queues in many slots to a cluster and back. A copy that was broken off is begun anew.
 func TestMigrateCluster(t *testing.T) {
+	harness.EmbeddedOnly(t, "begins on the embedded one")
 	t.Parallel()
 	cluster := redistest.Cluster(t, 3, 0, redistest.Options{})
 	url := "redis://" + strings.Join(cluster.Addrs(), ",") + "/?mode=cluster&durability=async"
