@@ -1,11 +1,12 @@
 # make test    everything: sets up what the tests need, then runs all of them with the race detector
 # make test-nodes   the black-box tests again, on three nodes that share a store
+# make test-containers   the tests of the shared store again, on Redis servers that run in containers
 # make check   format, vet, static analysis, tidy: what must be clean before a commit
 # make bench   the benchmarks of the hot paths, a few minutes
 # make build   the router binary, in ./bin
 GO ?= go
 
-.PHONY: build check test test-nodes test-setup bench lint fmt clean
+.PHONY: build check test test-nodes test-containers test-setup bench lint fmt clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/router ./cmd/router
@@ -36,6 +37,11 @@ test: test-setup
 test-nodes: test-setup
 	SIGNALBOX_TEST_STORE=$(or $(SIGNALBOX_TEST_STORE),redis) SIGNALBOX_SOAK_TIME=$(or $(SIGNALBOX_SOAK_TIME),$(if $(SIGNALBOX_SOAK),,20s)) \
 		$(GO) test -timeout $(if $(SIGNALBOX_SOAK),120m,20m) ./tests
+
+# Needs a container engine, or root to start one. What these tests are elsewhere with the race detector, here is without.
+test-containers: export SIGNALBOX_REDIS = docker
+test-containers: test-setup
+	$(GO) test -short -timeout 20m ./tests/redistest ./queue/redisstore
 
 bench:
 	./tests/bench.sh

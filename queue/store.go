@@ -63,7 +63,7 @@ type Store interface {
 	Receive(ctx context.Context, req ReceiveRequest) (ReceiveResult, error)
 
 	// Settle ends leases. Each settlement stands alone and has its own result; those that succeed are committed
-	// together.
+	// together, and what they put into one queue gets its place there in the order of the call.
 	Settle(ctx context.Context, now time.Time, settlements []Settlement) ([]SettleResult, error)
 
 	// Extend moves the deadlines of leases. Each extension stands alone and has its own error at its index:

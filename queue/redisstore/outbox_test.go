@@ -67,16 +67,19 @@ func TestNodeDiesBetweenHoldAndFinish(t *testing.T) {
 	nodes := redistest.Cluster(t, 3, 0, inMemory).Nodes
 	for i, c := range []struct {
 		name     string
-		accepted []int // entries that the node has delivered: 0 the message, 1 the record
-		dropped  bool  // the destination is dropped before it can be finished
-		resumes  bool  // the node was not dead
+		accepted []int    // entries that the node has delivered: 0 the message, 1 the record
+		dropped  queue.ID // is dropped before it can be finished
+		resumes  bool     // the node was not dead
+		ended    bool     // the settlement has happened in the end
+		records  []string // what the log holds then
 	}{
-		{"after the hold", nil, false, false},
-		{"after the message", []int{0}, false, false},
-		{"after the record", []int{1}, false, false},
-		{"before the finish", []int{0, 1}, false, false},
-		{"and comes back", []int{0}, false, true},
-		{"and the destination is dropped", nil, true, false},
+		{"after the hold", nil, 0, false, true, []string{"record"}},
+		{"after the message", []int{0}, 0, false, true, []string{"record"}},
+		{"before the finish", []int{0, 1}, 0, false, true, []string{"record"}},
+		{"and comes back", []int{0}, 0, true, true, []string{"record"}},
+		{"and the destination is dropped", nil, apartTo, false, false, nil},
+		{"and the log is dropped", nil, apartLog, false, false, nil},
+		{"after the message, and the log is dropped", []int{0}, apartLog, false, true, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -117,12 +120,14 @@ func TestNodeDiesBetweenHoldAndFinish(t *testing.T) {
 			if r, err := other.Settle(ctx, clock(), []queue.Settlement{{Receipt: m.Receipt}}); err != nil || !r[0].Gone {
 				t.Errorf("acknowledging what is held: %+v, %v", r, err)
 			}
-			from, to, records := []string(nil), []string{"message"}, []string{"record"}
-			if c.dropped {
-				if err := other.Drop(ctx, clock(), []queue.ID{apartTo}); err != nil {
+			from, to := []string(nil), []string{"message"}
+			if !c.ended {
+				from, to = to, from
+			}
+			if c.dropped != 0 {
+				if err := other.Drop(ctx, clock(), []queue.ID{c.dropped}); err != nil {
 					t.Fatal(err)
 				}
-				from, to = []string{"message"}, nil
 			}
 			if err := other.finishOld(ctx, shard, time.Minute); err != nil { // too young
 				t.Fatal(err)
@@ -144,7 +149,7 @@ func TestNodeDiesBetweenHoldAndFinish(t *testing.T) {
 				id   queue.ID
 				kind queue.Kind
 				want []string
-			}{{apartFrom, queue.Standard, from}, {apartTo, queue.Standard, to}, {apartLog, queue.Log, records}} {
+			}{{apartFrom, queue.Standard, from}, {apartTo, queue.Standard, to}, {apartLog, queue.Log, c.records}} {
 				if bodies := bodiesIn(t, other, clock(), q.id, q.kind); !slices.Equal(bodies, q.want) {
 					t.Errorf("queue %d holds %q, want %q", q.id, bodies, q.want)
 				}

@@ -158,13 +158,20 @@ func repeatedResults(text string) (queue.AppendResult, error) {
 // settlements of one call for one message keep their order.
 func (s *Store) settleScattered(ctx context.Context, now time.Time, todo []*settling) error {
 	for len(todo) > 0 {
-		// As many as can be done at once: no two for one message.
+		// As many as can be done at once: no two for one message, and none that stays in its shard and puts something where one
+		// before it does by way of the outbox, which takes longer.
 		seen := map[queue.Receipt]bool{}
+		sent := map[queue.ID]bool{}
 		n := slices.IndexFunc(todo, func(w *settling) bool {
 			r := w.Receipt
 			r.Nonce = 0
 			again := seen[r]
 			seen[r] = true
+			leaves := w.leaves()
+			for i := range w.entries {
+				again = again || !leaves && sent[w.entries[i].Queue]
+				sent[w.entries[i].Queue] = sent[w.entries[i].Queue] || leaves
+			}
 			return again
 		})
 		if n < 0 {
@@ -178,11 +185,15 @@ func (s *Store) settleScattered(ctx context.Context, now time.Time, todo []*sett
 	return nil
 }
 
+// leaves says that something of a settlement goes to another shard.
+func (w *settling) leaves() bool {
+	return slices.ContainsFunc(w.entries, func(e placed) bool { return e.shard() != w.shard })
+}
+
 func (s *Store) settleRound(ctx context.Context, now time.Time, todo []*settling) error {
 	inside, outside := map[int][]*settling{}, map[int][]*settling{}
 	for _, w := range todo {
-		leaves := slices.ContainsFunc(w.entries, func(e placed) bool { return e.shard() != w.shard })
-		if leaves {
+		if w.leaves() {
 			outside[w.shard] = append(outside[w.shard], w)
 		} else {
 			inside[w.shard] = append(inside[w.shard], w)
@@ -266,44 +277,57 @@ func (s *Store) hold(ctx context.Context, now time.Time, shard int, group []*set
 	return held, a.err
 }
 
+// parcel is an entry of one sending.
+type parcel struct {
+	*sending
+	entry int
+}
+
 // deliver appends what is held where it belongs and ends the holding.
+//
+// A message goes to its destination before its record goes to the log, and only if both queues are there, so that a settlement
+// that fails has done nothing. A log that is dropped after that takes no record, as if it had been dropped after the settlement.
 func (s *Store) deliver(ctx context.Context, now time.Time, all []*sending) error {
-	type parcel struct {
-		*sending
-		entry int
-	}
-	parcels := map[int][]parcel{}
+	var both, first, second []parcel
 	for _, x := range all {
-		for e, args := range x.plan {
-			shard, err := shardOfBase(args[0])
-			if err != nil {
-				return err
-			}
-			parcels[shard] = append(parcels[shard], parcel{x, e})
+		if len(x.plan) > 1 {
+			both = append(both, parcel{x, 0}, parcel{x, 1})
 		}
 	}
 	var mu sync.Mutex
-	err := parallel(parcels, func(shard int, group []parcel) error {
-		args := make([]any, 2, 2+(entrySize+1)*len(group))
-		args[0], args[1] = s.time(now), millis(sendWindow)
-		for _, p := range group {
-			// One token each, so that whoever goes on with one need not know which others went with it.
-			args = append(args, s.c.tag(shard)+":t:"+digest(fmt.Sprint("outbox ", p.token, " ", p.entry)))
-			args = append(args, p.plan[p.entry]...)
-		}
-		reply, err := s.call(ctx, shard, "accept", durable|idempotent, args...)
-		if err != nil {
-			return err
-		}
+	there := map[*sending]bool{} // that are at their destination already: a node got so far before it died
+	err := s.accept(ctx, now, 0, both, func(p parcel, err error, got queue.Appended) {
 		mu.Lock()
 		defer mu.Unlock()
-		a := answerOf(reply)
-		for _, p := range group {
-			p.accepted(p.entry, a)
+		if p.err == nil {
+			p.err = err
 		}
-		return a.err
+		there[p.sending] = there[p.sending] || p.entry == 0 && err == nil && got.ID != queue.MessageID{}
 	})
 	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		if there[x] {
+			x.err = nil
+		}
+		if x.err == nil && !x.records() {
+			first = append(first, parcel{x, 0})
+		}
+	}
+	if err := s.accept(ctx, now, sendWindow, first, parcel.accepted); err != nil {
+		return err
+	}
+	for _, x := range all {
+		if x.err == nil && (x.records() || len(x.plan) > 1) {
+			second = append(second, parcel{x, len(x.plan) - 1})
+		}
+	}
+	if err := s.accept(ctx, now, sendWindow, second, func(p parcel, err error, got queue.Appended) {
+		if err == nil || p.entry == 0 {
+			p.accepted(err, got)
+		}
+	}); err != nil {
 		return err
 	}
 	ends := map[int][]*sending{}
@@ -335,30 +359,68 @@ func (s *Store) deliver(ctx context.Context, now time.Time, all []*sending) erro
 	})
 }
 
-// accepted takes over what became of an entry.
-func (x *sending) accepted(entry int, a *answer) {
-	what := a.text()
-	var got queue.Appended
-	copy(got.ID[:], a.text())
-	seq, duplicate := a.text(), a.number() == 1
-	if a.err != nil {
-		return
+// accept appends entries of sendings, or with a window of 0 says what would become of them: an error, or where a repetition finds
+// the entry already.
+func (s *Store) accept(ctx context.Context, now time.Time, window time.Duration, parcels []parcel, became func(parcel, error, queue.Appended)) error {
+	groups := map[int][]parcel{}
+	for _, p := range parcels {
+		shard, err := shardOfBase(p.plan[p.entry][0])
+		if err != nil {
+			return err
+		}
+		groups[shard] = append(groups[shard], p)
 	}
-	if what != "OK" {
-		x.err = meaning(what, errReply)
-		return
-	}
-	if x.w == nil {
-		return
-	}
-	got.Sequence, a.err = parse16(seq)
-	got.Duplicate = duplicate
-	if x.w.Action == queue.Move && entry == 0 {
-		x.w.result.Moved = got
-	} else {
-		x.w.result.Record = got
+	return parallel(groups, func(shard int, group []parcel) error {
+		args := make([]any, 2, 2+(entrySize+1)*len(group))
+		args[0], args[1] = s.time(now), millis(window)
+		for _, p := range group {
+			// One token each, so that whoever goes on with one need not know which others went with it.
+			args = append(args, s.c.tag(shard)+":t:"+digest(fmt.Sprint("outbox ", p.token, " ", p.entry)))
+			args = append(args, p.plan[p.entry]...)
+		}
+		reply, err := s.call(ctx, shard, "accept", durable|idempotent, args...)
+		if err != nil {
+			return err
+		}
+		a := answerOf(reply)
+		for _, p := range group {
+			what := a.text()
+			var got queue.Appended
+			copy(got.ID[:], a.text())
+			seq, duplicate := a.text(), a.number() == 1
+			if a.err != nil {
+				break
+			}
+			if what != "OK" {
+				became(p, meaning(what, errReply), queue.Appended{})
+				continue
+			}
+			if seq != "" {
+				got.Sequence, a.err = parse16(seq)
+				got.Duplicate = duplicate
+			}
+			became(p, nil, got)
+		}
+		return a.err
+	})
+}
+
+// accepted takes over what became of an entry. No two goroutines do so for one sending.
+func (p parcel) accepted(err error, got queue.Appended) {
+	switch {
+	case err != nil:
+		p.err = err
+	case p.w == nil:
+	case p.w.Action == queue.Move && p.entry == 0:
+		p.w.result.Moved = got
+	default:
+		p.w.result.Record = got
 	}
 }
+
+// records says that all there is to send is a record. Of one that was found in the outbox that is not known, nor does it matter:
+// it tells only in which order results come.
+func (x *sending) records() bool { return x.w != nil && x.w.Action != queue.Move }
 
 // knownAt is which argument of an entry says what is known of the message.
 const knownAt = 10

@@ -100,16 +100,16 @@ func together(times int, step func()) {
 }
 
 func (o *operations) append() {
+	group, n := "", o.n.Add(1)
+	switch o.kind {
+	case "fifo": // each receive locks a group, so there is one for each
+		group = fmt.Sprint("group ", n)
+	case "tenants":
+		group = fmt.Sprint("tenant ", n%100)
+	}
 	entries := make([]queue.Entry, o.batch)
 	for i := range entries {
-		entries[i] = queue.Entry{Queue: 1, Kind: o.queueKind(), Message: queue.Message{ID: queue.NewMessageID(), Body: o.body}}
-		if o.kind != "standard" {
-			// Of a FIFO queue each receive locks a group, so there is one for each.
-			entries[i].Message.Group = fmt.Sprint("group ", o.n.Add(1)/uint64(o.batch))
-			if o.kind == "tenants" {
-				entries[i].Message.Group = fmt.Sprint("tenant ", o.n.Load()%100)
-			}
-		}
+		entries[i] = queue.Entry{Queue: 1, Kind: o.queueKind(), Message: queue.Message{ID: queue.NewMessageID(), Group: group, Body: o.body}}
 	}
 	if _, err := o.s.Append(context.Background(), queue.AppendRequest{Now: time.Now(), Entries: entries}); err != nil {
 		o.b.Error(err)
@@ -152,8 +152,14 @@ func (o *operations) ack() {
 	for _, receipt := range o.some() {
 		settlements = append(settlements, queue.Settlement{Receipt: receipt.(queue.Receipt)})
 	}
-	if _, err := o.s.Settle(context.Background(), time.Now(), settlements); err != nil {
+	results, err := o.s.Settle(context.Background(), time.Now(), settlements)
+	if err != nil {
 		o.b.Error(err)
+	}
+	for _, r := range results {
+		if r.Err != nil || r.Gone {
+			o.b.Errorf("acknowledging: %+v", r)
+		}
 	}
 }
 

@@ -100,7 +100,8 @@ local function hold(keys, argv)
 end
 
 -- accept: now, window, then token and entry of each. An entry whose token was seen within the window is not appended again. Returns
--- 'OK', 'KIND' or 'DROPPED' with the ID, and ID, sequence and duplicate, of each.
+-- 'OK', 'KIND' or 'DROPPED' with the ID, and ID, sequence and duplicate, of each. With a window of 0 it only says what would be;
+-- the ID is empty if the token is new.
 local function accept(keys, argv)
   local now, window = time_of(argv[1]), tonumber(argv[2])
   local states, out = {}, {}
@@ -110,14 +111,14 @@ local function accept(keys, argv)
     local what, message, seq, duplicate = 'OK', '', '', 0
     if known then
       message, seq, duplicate = sub(known, 1, 16), sub(known, 17, 32), tonumber(sub(known, 33))
-      call('PEXPIRE', token, window)
+      if window > 0 then call('PEXPIRE', token, window) end
     else
       local st = state_of(states, e.base, now, e.kind)
       if st and st.kind == DROPPED then
         what = 'DROPPED ' .. id_of(e.base)
       elseif st and st.kind ~= e.kind then
         what = 'KIND'
-      else
+      elseif window > 0 then
         message, seq, duplicate = push_entry(state_for(states, e.base, e.kind, now), e)
         call('SET', token, message .. seq .. duplicate, 'PX', window)
       end
