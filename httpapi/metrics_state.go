@@ -92,7 +92,7 @@ func (m *Metrics) WatchStore(space func() (full bool, free uint64, known bool)) 
 type storeCollector func() (full bool, free uint64, known bool)
 
 var (
-	storeFull = prometheus.NewDesc("router_store_full", "1 if the store takes nothing new for lack of disk space, else 0.", nil, nil)
+	storeFull = prometheus.NewDesc("router_store_full", "1 if the store takes nothing new for lack of disk space, or of memory in a shared one, else 0.", nil, nil)
 	storeFree = prometheus.NewDesc("router_store_free_bytes", "Free disk space where the store is.", nil, nil)
 )
 

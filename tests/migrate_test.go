@@ -133,7 +133,7 @@ func TestMigrate(t *testing.T) {
 	r.Stop()
 }
 
-// TestMigrateCluster takes queues in many slots to a cluster and back. A copy that was broken off is begun anew.
+// TestMigrateCluster takes queues in many slots, some with partitions, to a cluster and back. A copy that was broken off is begun anew.
 func TestMigrateCluster(t *testing.T) {
 	harness.EmbeddedOnly(t, "begins on the embedded one")
 	t.Parallel()
@@ -145,7 +145,7 @@ func TestMigrateCluster(t *testing.T) {
 	r := harness.Start(t, harness.Options{Data: first})
 	for q := range queues {
 		name := fmt.Sprint("q", q)
-		if a := r.Do(http.MethodPut, "/v1/queues/"+name, nil, `{}`); a.Status != http.StatusCreated {
+		if a := r.Do(http.MethodPut, "/v1/queues/"+name, nil, fmt.Sprintf(`{"partitions":%d}`, 1+q%3)); a.Status != http.StatusCreated {
 			t.Fatalf("creating a queue: %s", a)
 		}
 		for i := range messages {
