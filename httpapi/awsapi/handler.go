@@ -159,6 +159,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 	if c.request.BaseURL == "" {
 		c.request.BaseURL = usedURL(r)
 	}
+	c.request.Trace = header(r, "X-Amzn-Trace-Id")
 	if r.URL.Path != "/" {
 		c.request.QueuePath = r.URL.Path
 	}
@@ -231,7 +232,7 @@ func unsupported(name, reason string) *Error {
 
 // queryOperation reads the parameters of a Query request, from its body or its URL, and finds the operation.
 func (h *Handler) queryOperation(c *call, r *http.Request, scope string) (bound, error) {
-	c.service = h.byQuery(scope, "")
+	c.service = h.byQuery(scope, "", "")
 	form := r.URL.RawQuery
 	if r.Method == http.MethodPost && len(c.in) > 0 {
 		if form != "" {
@@ -246,7 +247,7 @@ func (h *Handler) queryOperation(c *call, r *http.Request, scope string) (bound,
 	}
 	c.form = root
 	action, version := root.text("Action"), root.text("Version")
-	c.service = h.byQuery(scope, version)
+	c.service = h.byQuery(scope, version, action)
 	if action == "" {
 		if r.Method == http.MethodGet && c.request.QueuePath != "" {
 			return bound{}, errBareGet
@@ -278,20 +279,32 @@ func (n *node) text(name string) string {
 	return ""
 }
 
-// byQuery is the service of a Query request: by its version, or else by the scope of its credential, or else the only one
-// that there is, or that queues' paths are of.
-func (h *Handler) byQuery(scope, version string) *Service {
-	var found *Service
+// byQuery is the service of a Query request: by its version, or else by the scope of its credential, or else the first that
+// knows the action (URLs that are to be visited have nothing but an action), or else the first.
+func (h *Handler) byQuery(scope, version, action string) *Service {
+	var first, knows *Service
 	for _, s := range h.services {
 		switch {
 		case s.QueryVersion == "":
-		case version != "" && s.QueryVersion == version, version == "" && s.Name == scope:
+		case version != "":
+			if s.QueryVersion == version {
+				return s
+			}
+		case s.Name == scope:
 			return s
-		case version == "" && found == nil:
-			found = s
+		default:
+			if first == nil {
+				first = s
+			}
+			if _, ok := h.actions[s.QueryVersion+" "+action]; knows == nil && (ok || s.Refused[action] != "") {
+				knows = s
+			}
 		}
 	}
-	return found
+	if knows != nil {
+		return knows
+	}
+	return first
 }
 
 // errBareGet is the answer to a GET of a queue's URL that asks for nothing.
@@ -307,6 +320,12 @@ func (c *call) read(in Shape) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.codec != codecJSON && c.service.Coral {
+		if found := nulls(c.form, in, "", nil); len(found) > 0 {
+			return ValidationError(found...)
+		}
+		return nil
 	}
 	known := ""
 	if c.codec != codecJSON && c.request.QueuePath != "" {

@@ -20,6 +20,8 @@ type Request struct {
 	BaseURL string
 	// QueuePath is the path of the request, if it was made to that of a queue.
 	QueuePath string
+	// Trace is the header X-Amzn-Trace-Id.
+	Trace string
 	// ID is the request's, as the answer has it.
 	ID string
 }

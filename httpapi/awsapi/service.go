@@ -20,6 +20,9 @@ type Service struct {
 	QueryErrors bool
 	// ErrorNamespace is before the # in an error's __type, such as "com.amazonaws.sqs".
 	ErrorNamespace string
+	// Coral says that what a request lacks is told as the framework below most services does, in Query: a member that is there with
+	// an empty value is not lacking, and all that are lacking are told of at once.
+	Coral bool
 	// QueuePath makes paths of the form /{account}/{name} endpoints of the service, for Query.
 	QueuePath  bool
 	Operations []Operation
