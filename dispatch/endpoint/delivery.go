@@ -7,7 +7,7 @@ import "time"
 const AttributeDelivery = "router.delivery"
 
 // Delivery says what a message in an endpoint's delivery queue stands for. The message's body is an event in EventBridge
-// form; the message's ID is the delivery's ID, on every attempt.
+// form, unless Verbatim says otherwise; the message's ID is the delivery's ID, on every attempt.
 //
 // It is written by rules and topics when they publish, and complete: a delivery can be made, retried and dead-lettered
 // after the rule or subscription it came from is gone.
@@ -37,6 +37,19 @@ type Delivery struct {
 	Retry *RetryPolicy `json:"retry,omitempty"`
 	// DeadLetter, when set, names the target's own dead-letter queue, in Account and Region; empty means the endpoint's.
 	DeadLetter string `json:"dead_letter,omitempty"`
+	// Verbatim, when set, says that the message's body is no event but the request's body itself.
+	Verbatim *Verbatim `json:"verbatim,omitempty"`
+	// Bare says that the dead letter in the queue that DeadLetter names is what was to be delivered and no more, without
+	// attributes that say why. In the built-in queue, where it may end if that one is gone, it has them.
+	Bare bool `json:"bare,omitempty"`
+}
+
+// Verbatim is a request that was made when the message was published, by what knows its protocol. It is sent as it is: with
+// these headers, the body and nothing but what HTTP needs. The endpoint gives the URL, with its user and password, the
+// timeout and the limits; its format, headers and secrets are not looked at. User-Agent is the router's unless Header has one.
+type Verbatim struct {
+	ContentType string            `json:"content_type,omitempty"`
+	Header      map[string]string `json:"header,omitempty"`
 }
 
 // MaxHops is how often an event may pass from a bus or topic to another before the router takes it for a loop and

@@ -44,6 +44,12 @@ func (d *Delivery) Encode() []byte {
 		dst = append(append(dst, `,"retry":`...), mustJSON(d.Retry)...)
 	}
 	optional(`,"dead_letter":`, d.DeadLetter)
+	if d.Verbatim != nil {
+		dst = d.Verbatim.append(append(dst, `,"verbatim":`...))
+	}
+	if d.Bare {
+		dst = append(dst, `,"bare":true`...)
+	}
 	return append(dst, '}')
 }
 
@@ -86,21 +92,30 @@ func DecodeDelivery(b []byte) (*Delivery, error) {
 }
 
 // readPlain reads the members of an object without white space, whose keys are known and whose values are plain texts,
-// numbers or true. It reports false for anything else, having set some fields.
+// numbers, true, or objects of such. It reports false for anything else, having set some fields.
 func (d *Delivery) readPlain(s string) bool {
+	rest, ok := cutObject(s, d.setPlain)
+	return ok && rest == ""
+}
+
+// cutObject takes an object from the beginning of s. set takes a member's value from the beginning of what it gets.
+func cutObject(s string, set func(key, s string) (rest string, ok bool)) (rest string, ok bool) {
 	if !strings.HasPrefix(s, "{") {
-		return false
+		return "", false
+	}
+	if strings.HasPrefix(s, "{}") {
+		return s[2:], true
 	}
 	for s[0] != '}' {
 		key, rest, ok := cutPlain(s[1:]) // after the brace or the comma
 		if !ok || !strings.HasPrefix(rest, ":") {
-			return false
+			return "", false
 		}
-		if s, ok = d.setPlain(key, rest[1:]); !ok || s == "" || (s[0] != ',' && s[0] != '}') {
-			return false
+		if s, ok = set(key, rest[1:]); !ok || s == "" || (s[0] != ',' && s[0] != '}') {
+			return "", false
 		}
 	}
-	return len(s) == 1
+	return s[1:], true
 }
 
 // setPlain sets the field of a key from the beginning of s and returns what follows.
@@ -139,6 +154,15 @@ func (d *Delivery) setPlain(key, s string) (rest string, ok bool) {
 	case "transformed":
 		rest, d.Transformed = strings.CutPrefix(s, "true")
 		return rest, d.Transformed
+	case "bare":
+		rest, d.Bare = strings.CutPrefix(s, "true")
+		return rest, d.Bare
+	case "verbatim":
+		if d.Verbatim != nil { // encoding/json would add to it
+			return "", false
+		}
+		d.Verbatim = new(Verbatim)
+		return d.Verbatim.setPlain(s)
 	default:
 		return "", false
 	}

@@ -23,9 +23,16 @@ func TestDeliveryJSON(t *testing.T) {
 			Topic: text.Draw(t, "topic"), Subscription: text.Draw(t, "subscription"), DeadLetter: text.Draw(t, "deadLetter"),
 			Published: rapid.Int64().Draw(t, "published"), Hops: rapid.IntRange(-1, 9).Draw(t, "hops"),
 			Text: rapid.Bool().Draw(t, "text"), Transformed: rapid.Bool().Draw(t, "transformed"),
+			Bare: rapid.Bool().Draw(t, "bare"),
 		}
 		if rapid.Bool().Draw(t, "retry") {
 			d.Retry = &endpoint.RetryPolicy{Schedule: []duration.Duration{duration.Of(time.Second)}}
+		}
+		if rapid.Bool().Draw(t, "verbatim") {
+			d.Verbatim = &endpoint.Verbatim{ContentType: text.Draw(t, "contentType")}
+			if rapid.Bool().Draw(t, "headers") {
+				d.Verbatim.Header = rapid.MapOf(text, text).Draw(t, "header")
+			}
 		}
 		want, err := json.Marshal(d)
 		if err != nil {
@@ -56,6 +63,10 @@ func FuzzDecodeDelivery(f *testing.F) {
 		`{}`, `{`, ``, `null`, `{"origin":"a","origin":"b"}`, `{"hops":00}`, `{"hops":-1}`, `{"published":1234567890123456789}`,
 		`{"hops":1.5}`, `{"Origin":"x"}`, `{"text":false}`, `{"origin":"\u0041"}`, `{"origin":"é"}`, `{"origin":"x",}`, `{,}`,
 		`{"a":1}`, `{"origin":"o"} `, `{"origin":"o"}x`, `{"retry":{"schedule":["1s"]}}`, `{"dead_letter":"q"}`, `{"hops":}`,
+		`{"topic":"t","published":1,"dead_letter":"q","verbatim":{"content_type":"text/plain","header":{"X-A":"1","X-B":"2"}},"bare":true}`,
+		`{"verbatim":{}}`, `{"verbatim":{"header":{}}}`, `{"verbatim":{"header":{"a":"1","a":"2"}}}`, `{"verbatim":null}`, `{"bare":false}`,
+		`{"verbatim":{"header":{"a":"1"}},"verbatim":{"header":{"b":"2"}}}`, `{"verbatim":{"header":{"a":"1"},"header":{"b":"2"}}}`,
+		`{"verbatim":{"header":{"a":"1"}`, `{"verbatim":{"header":{"a":1}}}`, `{"verbatim":{"content_type":"x"},"bare":true}}`, `{"verbatim":{,}}`,
 	} {
 		f.Add([]byte(seed))
 	}
