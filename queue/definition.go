@@ -28,6 +28,8 @@ const (
 	// Deliveries is the delivery queue of the endpoint that the record defines: a function, or a topic or bus that is a
 	// rule's target.
 	Deliveries Role = 1
+	// TopicLog is the log of the FIFO topic that the record defines.
+	TopicLog Role = 2
 )
 
 const roleBits = 3

@@ -1,10 +1,11 @@
 package topic
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -16,11 +17,13 @@ type outgoing struct {
 	*commit
 	message *Message
 	id      string
+	// sequence is the number of a FIFO topic's message, in decimal.
+	sequence string
 
-	// What several subscriptions get is made once, when first needed.
-	envelope []byte
-	event    []byte
-	text     bool
+	// What several subscriptions get is made once: plain for those that get the message's body, variants for the protocols
+	// that have one of their own.
+	plain    *rendition
+	variants map[string]*rendition
 }
 
 // deliver returns the entry for one subscription. It can not fail for a fault of the receiver: what can not be delivered goes
@@ -29,9 +32,12 @@ func (o *outgoing) deliver(ctx context.Context, s *subscription) (queue.Entry, e
 	id := deliveryID(o.id, o.topic.name.Name, s.id)
 	var entry queue.Entry
 	var err error
-	if s.kind == KindQueue {
-		entry, err = o.queueEntry(s, id)
-	} else {
+	switch s.kind {
+	case KindQueue:
+		entry, err = o.queueEntry(ctx, s, id)
+	case KindHTTP:
+		entry, err = o.httpEntry(ctx, s, id)
+	default:
 		entry, err = o.functionEntry(ctx, s, id)
 	}
 	if failure, ok := errors.AsType[*undeliverableError](err); ok {
@@ -39,6 +45,29 @@ func (o *outgoing) deliver(ctx context.Context, s *subscription) (queue.Entry, e
 	}
 	entry.Key = id.String()
 	return entry, err
+}
+
+// protocol is the subscription's, as SNS names it.
+func (s *subscription) protocol() string {
+	switch s.kind {
+	case KindQueue:
+		return ProtocolSQS
+	case KindHTTP:
+		if strings.HasPrefix(strings.ToLower(s.name), "https:") {
+			return ProtocolHTTPS
+		}
+		return ProtocolHTTP
+	default:
+		return ProtocolLambda
+	}
+}
+
+// label names the receiver for people. A URL may hold a secret.
+func (s *subscription) label() string {
+	if s.kind == KindHTTP {
+		return "subscription " + s.id
+	}
+	return s.kind + " " + s.name
 }
 
 // undeliverableError says why a subscription can not get a message at all.
@@ -53,9 +82,15 @@ func undeliverable(code, format string, args ...any) error {
 	return &undeliverableError{code: code, reason: fmt.Sprintf(format, args...)}
 }
 
+// maxRawAttributes is how many attributes a queue takes by raw delivery, as on AWS.
+const maxRawAttributes = 10
+
+// attributeTrace is the system attribute of SQS for AWS X-Ray.
+const attributeTrace = "AWSTraceHeader"
+
 // queueEntry makes the message of a queue.
-func (o *outgoing) queueEntry(s *subscription, id queue.MessageID) (queue.Entry, error) {
-	q, err := o.topics.broker.Lookup(o.sibling(s.name))
+func (o *outgoing) queueEntry(ctx context.Context, s *subscription, id queue.MessageID) (queue.Entry, error) {
+	q, err := o.topics.broker.Lookup(o.receiver(s))
 	if errors.Is(err, queue.ErrNotFound) {
 		return queue.Entry{}, undeliverable("NO_RESOURCE", "queue %s does not exist", s.name)
 	}
@@ -67,43 +102,65 @@ func (o *outgoing) queueEntry(s *subscription, id queue.MessageID) (queue.Entry,
 	if limit == 0 {
 		limit = queue.DefaultMessageSize
 	}
-	if size := o.message.size(); size > limit && o.passed == "" {
+	plain := queue.Message{Body: o.rendition(ProtocolSQS).body, Attributes: o.message.Attributes}
+	if size := plain.Size(); size > limit && o.passed == "" {
 		return queue.Entry{}, undeliverable("INVALID_PARAMETER", "queue %s: the message has %d bytes, more than the %d that the queue takes", s.name, size, limit)
 	}
+	if n := len(o.message.Attributes); s.raw && n > maxRawAttributes {
+		return queue.Entry{}, undeliverable("INVALID_PARAMETER", "queue %s: the message has %d attributes, more than the %d of raw delivery", s.name, n, maxRawAttributes)
+	}
 	send := queue.Send{ID: id, Group: o.message.Group, SizeExempt: true}
-	if s.raw {
-		send.Body, send.Attributes = o.message.Body, o.message.Attributes
-	} else if send.Body = o.envelopeJSON(); send.Body == nil {
-		return queue.Entry{}, undeliverable("INVALID_PARAMETER", "queue %s: the message is not UTF-8, which the SNS envelope needs; subscribe with raw: true", s.name)
+	if send.Body, send.Attributes, err = o.wrapped(ctx, s); err != nil {
+		return queue.Entry{}, err
+	}
+	if o.message.Trace != "" {
+		send.System = []queue.Attribute{{Name: attributeTrace, Type: "String", Value: []byte(o.message.Trace)}}
+	}
+	if q.Definition.FIFO {
+		send.DedupID = o.message.dedupID()
 	}
 	entry, invalid := q.Entry(&send)
 	if invalid != nil {
 		return queue.Entry{}, undeliverable("INVALID_PARAMETER", "queue %s: %s", s.name, invalid)
 	}
+	if o.message.replayed {
+		entry.Dedup = "" // the queue had it before, maybe a moment ago
+	}
 	return entry, nil
+}
+
+// delivery is what all deliveries of a subscription say of themselves.
+func (o *outgoing) delivery(s *subscription) endpoint.Delivery {
+	topic := o.topic.name
+	return endpoint.Delivery{
+		Origin: o.id, Account: topic.Account, Region: topic.Region, Topic: topic.Name, Subscription: s.id,
+		Published: o.now.UnixMilli(), Hops: o.hops, Retry: s.retry, DeadLetter: s.deadLetter, Bare: s.bare,
+	}
 }
 
 // functionEntry makes a message in the delivery queue of a function.
 func (o *outgoing) functionEntry(ctx context.Context, s *subscription, id queue.MessageID) (queue.Entry, error) {
-	deliveries, ok, err := o.topics.function(ctx, o.sibling(s.name))
+	deliveries, format, ok, err := o.topics.function(o.receiver(s))
 	if err != nil {
 		return queue.Entry{}, err
 	}
 	if !ok {
 		return queue.Entry{}, undeliverable("NO_RESOURCE", "function %s does not exist", s.name)
 	}
-	body := o.eventJSON()
-	topic := o.topic.name
-	delivery := endpoint.Delivery{
-		Origin: o.id, Account: topic.Account, Region: topic.Region,
-		Topic: topic.Name, Subscription: s.id,
-		Published: o.now.UnixMilli(), Hops: o.hops, Text: o.text, Retry: s.retry, DeadLetter: s.deadLetter,
+	body, text, err := o.functionBody(ctx, s)
+	if err != nil {
+		return queue.Entry{}, err
+	}
+	delivery := o.delivery(s)
+	delivery.Text = text
+	if s.asSNS && format != endpoint.FormatLambda { // which sends the body as it is, to a URL of its own form
+		delivery.Verbatim = &endpoint.Verbatim{ContentType: "application/json"}
 	}
 	group := o.message.Group
 	if group != "" {
 		// Subscriptions and rules share a function's delivery queue but not each other's order. Rules have no colon in their
 		// names.
-		group = "topic:" + topic.Name + "/" + s.id + "/" + group
+		group = "topic:" + o.topic.name.Name + "/" + s.id + "/" + group
 	}
 	return queue.Entry{
 		Queue: deliveries,
@@ -116,38 +173,52 @@ func (o *outgoing) functionEntry(ctx context.Context, s *subscription, id queue.
 	}, nil
 }
 
+// functionBody is what a function gets; text is as in [endpoint.Delivery].
+func (o *outgoing) functionBody(ctx context.Context, s *subscription) (body []byte, text bool, err error) {
+	if s.asSNS {
+		body, err = o.lambdaJSON(ctx, s)
+		return body, false, err
+	}
+	body, text = o.eventJSON()
+	return body, text, nil
+}
+
 // deadLetter makes the dead letter of what can not be delivered: what the subscription would have got, with the reason in
-// attributes.
+// attributes unless it wants none.
 func (o *outgoing) deadLetter(ctx context.Context, s *subscription, id queue.MessageID, failure *undeliverableError) (queue.Entry, error) {
-	q, err := o.topics.broker.DeadLetterQueue(ctx, o.topic.name.Account, o.topic.name.Region, s.deadLetter)
+	topic := o.topic.name
+	q, err := o.topics.broker.DeadLetterQueue(ctx, topic.Account, topic.Region, s.deadLetter)
 	if err != nil {
 		return queue.Entry{}, err
 	}
-	m := queue.Message{ID: id, Body: o.message.Body}
-	switch {
-	case s.kind == KindFunction:
-		m.Body = o.eventJSON()
-		m.Attributes = o.message.Attributes
-	case s.raw:
-		m.Attributes = o.message.Attributes
-	default:
-		if envelope := o.envelopeJSON(); envelope != nil {
-			m.Body = envelope
-		} else {
-			m.Attributes = o.message.Attributes
+	m := queue.Message{ID: id, Attributes: o.message.Attributes}
+	if s.kind == KindFunction {
+		m.Body, _, err = o.functionBody(ctx, s)
+	} else {
+		m.Body, m.Attributes, err = o.wrapped(ctx, s)
+	}
+	if _, unwrapped := errors.AsType[*undeliverableError](err); unwrapped {
+		m.Body, m.Attributes, err = o.rendition(s.protocol()).body, o.message.Attributes, nil
+	}
+	if err != nil {
+		return queue.Entry{}, err
+	}
+	if !s.bare || q.Name.Name != s.deadLetter {
+		target := SubscriptionARN(topic, s.uuid)
+		if s.kind != KindHTTP {
+			at := o.receiver(s)
+			target = endpoint.TargetARN(at.Account, at.Region, s.kind, s.name)
 		}
+		m.Attributes = withReason(m.Attributes, &endpoint.DeadLetter{
+			RuleARN: o.topic.arn, TargetARN: target, Code: failure.code, Message: failure.reason, Origin: o.id, Delivery: id.String(),
+		})
 	}
-	topic := o.topic.name
-	reason := endpoint.DeadLetter{
-		RuleARN:   o.topic.arn,
-		TargetARN: endpoint.TargetARN(topic.Account, topic.Region, s.kind, s.name),
-		Code:      failure.code, Message: failure.reason,
-		Origin: o.id, Delivery: id.String(),
-	}
-	m.Attributes = withReason(m.Attributes, &reason)
 	entry := queue.Entry{Queue: q.ID, Kind: q.Definition.Kind(), Message: m}
 	if q.Definition.FIFO {
 		entry.Message.Group = id.String()
+		if o.topic.def.FIFO {
+			entry.Message.Group, entry.Message.DedupID = o.message.Group, o.message.dedupID()
+		}
 	}
 	return entry, nil
 }
@@ -171,25 +242,19 @@ next:
 	return append(out, added...)
 }
 
-// sibling names what is in the topic's account and region.
-func (o *outgoing) sibling(name string) catalog.Name {
-	return catalog.Name{Account: o.topic.name.Account, Region: o.topic.name.Region, Name: name}
-}
-
-// envelopeJSON is the message as SNS wraps it; nil if it is no text.
-func (o *outgoing) envelopeJSON() []byte {
-	if o.envelope == nil && utf8.Valid(o.message.Body) {
-		room := 512 + len(o.message.Body) + len(o.message.Body)/8
-		o.envelope = appendEnvelope(make([]byte, 0, room), o.id, o.topic.arn, o.message, o.now)
+// receiver names the queue or function of a subscription.
+func (o *outgoing) receiver(s *subscription) catalog.Name {
+	return catalog.Name{
+		Account: cmp.Or(s.account, o.topic.name.Account), Region: cmp.Or(s.region, o.topic.name.Region), Name: s.name,
 	}
-	return o.envelope
 }
 
 // eventJSON is the message as functions get it.
-func (o *outgoing) eventJSON() []byte {
-	if o.event == nil {
-		ev, text := toEvent(o.topic, o.id, o.message, o.origin, o.now)
-		o.event, o.text = ev.AppendEventBridge(make([]byte, 0, 512+len(ev.Detail))), text
+func (o *outgoing) eventJSON() (body []byte, text bool) {
+	r := o.rendition(ProtocolLambda)
+	if r.event == nil {
+		ev, text := toEvent(o.topic, o.id, o.message, r.body, o.origin, o.now)
+		r.event, r.text = ev.AppendEventBridge(make([]byte, 0, 512+len(ev.Detail))), text
 	}
-	return o.event
+	return r.event, r.text
 }

@@ -22,8 +22,8 @@ func TestDocs(t *testing.T) {
 	}
 	shown := regexp.MustCompile("(?s)```json\n(.*?)\n```").FindSubmatch(page)
 	at := time.Date(2026, 11, 23, 17, 56, 28, 512_000_000, time.UTC)
-	made := topic.AppendEnvelope(nil, "01a2098d-595b-774f-ac88-2bdc8d607159", "arn:aws:sns:us-east-1:000000000000:alerts",
-		&topic.Message{Body: []byte(`{"disk": 91}`), Subject: "Disk", Attributes: []queue.Attribute{text("severity", "high")}}, at)
+	made := topic.AppendEnvelope(nil, "01a2098d-595b-774f-ac88-2bdc8d607159", "arn:aws:sns:us-east-1:000000000000:alerts", "5f1c7b0e-6a55-8f0a-9d47-5f3b9b1f6a21",
+		&topic.Message{Body: []byte(`{"disk": 91}`), Subject: "Disk", Attributes: []queue.Attribute{text("severity", "high")}}, at, "EXAMPLE")
 	if shown == nil || string(shown[1]) != string(made) {
 		t.Errorf("shown is %s\nmade is %s", shown, made)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/signalbox-mq/signalbox/queue/catalog/catalogtest"
 	"github.com/signalbox-mq/signalbox/queue/pebblestore"
 	"github.com/signalbox-mq/signalbox/topic"
+	"github.com/signalbox-mq/signalbox/topic/signing"
 )
 
 // env is topics over a real store on an in-memory file system.
@@ -66,9 +69,22 @@ func newEnv(tb testing.TB) *env {
 	e.defined = catalog.NewTable[topic.Topic](definitions, topic.Table)
 	e.subscriptions = catalog.NewTable[topic.Subscription](definitions, topic.SubscriptionTable)
 	e.functions = catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable)
+	keys := catalog.NewTable[signing.Key](definitions, signing.Table)
+	if _, err := keys.Create(tb.Context(), signing.Name(), testKey()); err != nil {
+		tb.Fatal(err)
+	}
 	e.topic("alerts")
 	return e
 }
+
+// testKey is one for all tests, as making one takes long.
+var testKey = sync.OnceValue(func() signing.Key {
+	key, err := signing.NewKey(time.Now())
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 const (
 	account = "123456789012"
@@ -107,7 +123,7 @@ func (e *env) function(name string) queue.ID {
 
 func (e *env) subscribe(topicName string, s topic.Subscription) {
 	e.tb.Helper()
-	if err := s.Validate(); err != nil {
+	if err := s.Validate(new(topic.Topic)); err != nil {
 		e.tb.Fatal(err)
 	}
 	if _, err := e.subscriptions.Put(e.tb.Context(), topic.SubscriptionName(named(topicName), s.SubscriptionID()), s); err != nil {

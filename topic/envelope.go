@@ -2,10 +2,11 @@ package topic
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"github.com/signalbox-mq/signalbox/queue"
 )
@@ -13,44 +14,170 @@ import (
 // timestampLayout is how SNS writes times.
 const timestampLayout = "2006-01-02T15:04:05.000Z"
 
-// appendEnvelope appends a message as SNS wraps it for a queue without raw delivery: the members, their order and the white
-// space are AWS's. Signature, SignatureVersion, SigningCertURL and UnsubscribeURL are left out, as there is nothing yet that
-// signs. The body must be UTF-8.
-func appendEnvelope(dst []byte, id, topicARN string, m *Message, at time.Time) []byte {
-	member := func(name, value string) {
-		dst = append(dst, "  \""...)
-		dst = append(dst, name...)
-		dst = append(dst, "\" : "...)
-		dst = appendJSONString(dst, value)
+// envelope is a message as SNS wraps it, but for the URL that differs between subscriptions: the members, their order and the
+// white space are AWS's.
+type envelope struct{ head, tail []byte }
+
+// of returns the whole of it for one subscription.
+func (e *envelope) of(topic *topicState, s *subscription, publicURL string) []byte {
+	dst := make([]byte, 0, len(e.head)+len(e.tail)+len(publicURL)+len(topic.arn)+128)
+	dst = append(dst, e.head...)
+	dst = append(dst, ",\n  \"UnsubscribeURL\" : "...)
+	dst = appendJSONString(dst, unsubscribeURL(topic, s, publicURL))
+	return append(dst, e.tail...)
+}
+
+func unsubscribeURL(topic *topicState, s *subscription, publicURL string) string {
+	return publicURL + "/?Action=Unsubscribe&SubscriptionArn=" + topic.arn + ":" + s.uuid
+}
+
+// newEnvelope wraps a message; the body, which must be UTF-8, may be a variant of its own. sign is nil for what is not signed.
+func newEnvelope(id, topicARN, timestamp string, m *Message, body []byte, sequence string, sign *signature) envelope {
+	w := envelopeWriter{dst: make([]byte, 0, 1024+len(body)+len(body)/8)}
+	w.member("Type", typeNotification)
+	w.member("MessageId", id)
+	if sequence != "" {
+		w.member("SequenceNumber", sequence)
 	}
-	dst = append(dst, "{\n"...)
-	member("Type", "Notification")
-	dst = append(dst, ",\n"...)
-	member("MessageId", id)
-	dst = append(dst, ",\n"...)
-	member("TopicArn", topicARN)
+	w.member("TopicArn", topicARN)
 	if m.Subject != "" {
-		dst = append(dst, ",\n"...)
-		member("Subject", m.Subject)
+		w.member("Subject", m.Subject)
 	}
-	dst = append(dst, ",\n"...)
-	member("Message", string(m.Body))
-	dst = append(dst, ",\n"...)
-	member("Timestamp", at.UTC().Format(timestampLayout))
+	w.member("Message", string(body))
+	w.member("Timestamp", timestamp)
+	w.signature(sign)
+	tail := envelopeWriter{}
+	if m.replayed {
+		tail.raw("Replayed", "true")
+	}
 	if len(m.Attributes) > 0 {
-		dst = append(dst, ",\n  \"MessageAttributes\" : {\n"...)
+		tail.raw("MessageAttributes", "{\n")
 		for i := range m.Attributes {
 			if i > 0 {
-				dst = append(dst, ",\n"...)
+				tail.dst = append(tail.dst, ",\n"...)
 			}
-			dst = append(dst, "    "...)
-			dst = appendJSONString(dst, m.Attributes[i].Name)
-			dst = append(dst, " : "...)
-			dst = appendAttributeValue(dst, &m.Attributes[i])
+			tail.dst = append(tail.dst, "    "...)
+			tail.dst = appendJSONString(tail.dst, m.Attributes[i].Name)
+			tail.dst = append(tail.dst, " : "...)
+			tail.dst = appendAttributeValue(tail.dst, &m.Attributes[i])
 		}
-		dst = append(dst, "\n  }"...)
+		tail.dst = append(tail.dst, "\n  }"...)
 	}
-	return append(dst, "\n}"...)
+	return envelope{head: w.dst, tail: append(tail.dst, "\n}"...)}
+}
+
+// envelopeWriter writes the members of an envelope. The first begins it if the name is Type.
+type envelopeWriter struct{ dst []byte }
+
+func (w *envelopeWriter) raw(name, value string) {
+	if name == "Type" {
+		w.dst = append(w.dst, "{\n  \""...)
+	} else {
+		w.dst = append(w.dst, ",\n  \""...)
+	}
+	w.dst = append(w.dst, name...)
+	w.dst = append(w.dst, "\" : "...)
+	w.dst = append(w.dst, value...)
+}
+
+func (w *envelopeWriter) member(name, value string) {
+	w.raw(name, "")
+	w.dst = appendJSONString(w.dst, value)
+}
+
+func (w *envelopeWriter) signature(s *signature) {
+	if s == nil {
+		return
+	}
+	w.member("SignatureVersion", s.version)
+	w.member("Signature", s.text)
+	w.member("SigningCertURL", s.certificate)
+}
+
+func (w *envelopeWriter) end() []byte { return append(w.dst, "\n}"...) }
+
+// rendition is what subscriptions with the same body get, each form made once, when first needed.
+type rendition struct {
+	body []byte
+
+	signed   *signature
+	envelope *envelope
+	event    []byte
+	text     bool // of the event
+}
+
+// rendition returns what the subscriptions of a protocol get.
+func (o *outgoing) rendition(protocol string) *rendition {
+	body, own := o.message.Variants[protocol]
+	if !own {
+		if o.plain == nil {
+			o.plain = &rendition{body: o.message.Body}
+		}
+		return o.plain
+	}
+	r := o.variants[protocol]
+	if r == nil {
+		r = &rendition{body: body}
+		if o.variants == nil {
+			o.variants = map[string]*rendition{}
+		}
+		o.variants[protocol] = r
+	}
+	return r
+}
+
+// signature signs a message, unless its topic is a FIFO topic.
+func (o *outgoing) signature(ctx context.Context, r *rendition) (*signature, error) {
+	if r.signed != nil || o.topic.def.FIFO {
+		return r.signed, nil
+	}
+	text := make([]byte, 0, len(r.body)+512)
+	member := func(name, value string) {
+		text = append(append(append(append(text, name...), '\n'), value...), '\n')
+	}
+	text = append(append(append(text, "Message\n"...), r.body...), '\n')
+	member("MessageId", o.id)
+	if o.message.Subject != "" {
+		member("Subject", o.message.Subject)
+	}
+	member("Timestamp", o.timestamp())
+	member("TopicArn", o.topic.arn)
+	member("Type", typeNotification)
+	var err error
+	r.signed, err = o.topics.sign(ctx, o.topic, text)
+	return r.signed, err
+}
+
+func (o *outgoing) timestamp() string { return o.now.UTC().Format(timestampLayout) }
+
+// enveloped is a message as SNS wraps it for one subscription; nil if it is no text.
+func (o *outgoing) enveloped(ctx context.Context, s *subscription) ([]byte, error) {
+	r := o.rendition(s.protocol())
+	if r.envelope == nil {
+		if !utf8.Valid(r.body) {
+			return nil, nil
+		}
+		signed, err := o.signature(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		made := newEnvelope(o.id, o.topic.arn, o.timestamp(), o.message, r.body, o.sequence, signed)
+		r.envelope = &made
+	}
+	return r.envelope.of(o.topic, s, o.topics.publicURL()), nil
+}
+
+// wrapped is what a queue or URL gets: the body, with the attributes beside it if it is raw. What can not be wrapped is an
+// undeliverableError.
+func (o *outgoing) wrapped(ctx context.Context, s *subscription) ([]byte, []queue.Attribute, error) {
+	if s.raw {
+		return o.rendition(s.protocol()).body, o.message.Attributes, nil
+	}
+	body, err := o.enveloped(ctx, s)
+	if err == nil && body == nil {
+		err = undeliverable("INVALID_PARAMETER", "%s: the message is not UTF-8, which the SNS envelope needs; subscribe with raw: true", s.label())
+	}
+	return body, nil, err
 }
 
 // appendAttributes appends attributes as a JSON object, in the form that SNS gives them, without white space.
@@ -86,9 +213,22 @@ func attributeText(a *queue.Attribute) string {
 // appendJSONString appends s as a JSON string that stays readable: <, > and & are not escaped. What is no UTF-8 becomes
 // U+FFFD.
 func appendJSONString(dst []byte, s string) []byte {
+	if plainJSON(s) {
+		return append(append(append(dst, '"'), s...), '"')
+	}
 	b := bytes.NewBuffer(dst)
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(s) // a string always can be, and a buffer takes all
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// plainJSON says whether each byte of s stands for itself in a JSON string.
+func plainJSON(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -17,13 +17,14 @@ func TestEnvelopeGolden(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6_789_000, time.FixedZone("", 3600))
 	const id, arn = "0199f0f0-0000-7000-8000-000000000000", "arn:aws:sns:eu-west-1:123456789012:alerts"
-	got := topic.AppendEnvelope(nil, id, arn, &topic.Message{
+	const uuid = "c2f0a6a4-5d5e-4a59-8a0c-2b8d1d3a7f10"
+	got := topic.AppendEnvelope(nil, id, arn, uuid, &topic.Message{
 		Body: []byte("{\"a\": \"<é>\"}\n"), Subject: `A "b"`,
 		Attributes: []queue.Attribute{
 			text("severity", "high"), number("count", "7"),
 			{Name: "tags", Type: "String.Array", Value: []byte(`["a","b"]`)}, {Name: "blob", Type: "Binary", Value: []byte{0xff, 0}},
 		},
-	}, at)
+	}, at, "c2ln")
 	want := `{
   "Type" : "Notification",
   "MessageId" : "0199f0f0-0000-7000-8000-000000000000",
@@ -31,6 +32,10 @@ func TestEnvelopeGolden(t *testing.T) {
   "Subject" : "A \"b\"",
   "Message" : "{\"a\": \"<é>\"}\n",
   "Timestamp" : "2026-01-02T02:04:05.006Z",
+  "SignatureVersion" : "1",
+  "Signature" : "c2ln",
+  "SigningCertURL" : "http://127.0.0.1:4566/SimpleNotificationService-8d1e9c6a.pem",
+  "UnsubscribeURL" : "http://127.0.0.1:4566/?Action=Unsubscribe&SubscriptionArn=arn:aws:sns:eu-west-1:123456789012:alerts:c2f0a6a4-5d5e-4a59-8a0c-2b8d1d3a7f10",
   "MessageAttributes" : {
     "severity" : {"Type":"String","Value":"high"},
     "count" : {"Type":"Number","Value":"7"},
@@ -41,13 +46,17 @@ func TestEnvelopeGolden(t *testing.T) {
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
 	}
-	got = topic.AppendEnvelope(nil, id, arn, &topic.Message{Body: []byte("x")}, at)
+	got = topic.AppendEnvelope(nil, id, arn, uuid, &topic.Message{Body: []byte("x")}, at, "c2ln")
 	want = `{
   "Type" : "Notification",
   "MessageId" : "0199f0f0-0000-7000-8000-000000000000",
   "TopicArn" : "arn:aws:sns:eu-west-1:123456789012:alerts",
   "Message" : "x",
-  "Timestamp" : "2026-01-02T02:04:05.006Z"
+  "Timestamp" : "2026-01-02T02:04:05.006Z",
+  "SignatureVersion" : "1",
+  "Signature" : "c2ln",
+  "SigningCertURL" : "http://127.0.0.1:4566/SimpleNotificationService-8d1e9c6a.pem",
+  "UnsubscribeURL" : "http://127.0.0.1:4566/?Action=Unsubscribe&SubscriptionArn=arn:aws:sns:eu-west-1:123456789012:alerts:c2f0a6a4-5d5e-4a59-8a0c-2b8d1d3a7f10"
 }`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
@@ -70,9 +79,15 @@ func TestPublishEnvelope(t *testing.T) {
 		t.Errorf("timestamp %v, %v", at, err)
 	}
 	delete(envelope, "Timestamp")
+	for _, member := range []string{"Signature", "SigningCertURL", "UnsubscribeURL"} {
+		if text, _ := envelope[member].(string); text == "" {
+			t.Errorf("%s is %q", member, text)
+		}
+		delete(envelope, member)
+	}
 	want := map[string]any{
 		"Type": "Notification", "MessageId": got.ID, "TopicArn": "arn:aws:sns:eu-west-1:123456789012:alerts", "Message": "hello",
-		"MessageAttributes": map[string]any{"a": map[string]any{"Type": "String", "Value": "b"}},
+		"SignatureVersion": "1", "MessageAttributes": map[string]any{"a": map[string]any{"Type": "String", "Value": "b"}},
 	}
 	if diff := cmp.Diff(want, envelope); diff != "" {
 		t.Error(diff)
@@ -98,7 +113,7 @@ func FuzzEnvelope(f *testing.F) {
 			typ = "Binary"
 		}
 		m := &topic.Message{Body: []byte(body), Subject: subject, Attributes: []queue.Attribute{{Name: name, Type: typ, Value: value}}}
-		got := topic.AppendEnvelope(nil, "id", "arn", m, time.Unix(0, 0))
+		got := topic.AppendEnvelope(nil, "id", "arn", "uuid", m, time.Unix(0, 0), "c2ln")
 		var envelope struct {
 			Message, Subject  string
 			MessageAttributes map[string]struct{ Type, Value string }

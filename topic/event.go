@@ -25,12 +25,12 @@ const (
 	ExtensionOrigin = "signalboxorigin"
 )
 
-// toEvent makes a message the event that functions get. text says that its detail is a JSON string that stands for plain
+// toEvent makes a message, with that body, the event that functions get. text says that its detail is a JSON string that stands for plain
 // text.
 //
 // A body that is JSON becomes the detail as it is, but for white space; other text becomes a JSON string, and what is no
 // UTF-8 a string of base64, each marked by its content type.
-func toEvent(t *topicState, id string, m *Message, origin string, now time.Time) (ev event.Event, text bool) {
+func toEvent(t *topicState, id string, m *Message, body []byte, origin string, now time.Time) (ev event.Event, text bool) {
 	ev = event.Event{
 		ID: id, Source: SourcePrefix + t.name.Name, Type: EventType, Subject: m.Subject,
 		Time:    now.UTC().Truncate(time.Second), // what the envelope of an event can hold
@@ -40,14 +40,14 @@ func toEvent(t *topicState, id string, m *Message, origin string, now time.Time)
 	if origin != "" {
 		ev.Extensions = with(ev.Extensions, ExtensionOrigin, event.StringValue(origin))
 	}
-	detail, err := event.CompactJSON(m.Body)
+	detail, err := event.CompactJSON(body)
 	switch {
 	case err == nil:
 		ev.Detail = detail
-	case utf8.Valid(m.Body):
-		ev.Detail, ev.DataContentType, text = appendJSONString(nil, string(m.Body)), "text/plain; charset=utf-8", true
+	case utf8.Valid(body):
+		ev.Detail, ev.DataContentType, text = appendJSONString(nil, string(body)), "text/plain; charset=utf-8", true
 	default:
-		ev.Detail = appendJSONString(nil, base64.StdEncoding.EncodeToString(m.Body))
+		ev.Detail = appendJSONString(nil, base64.StdEncoding.EncodeToString(body))
 		ev.DataContentType, ev.Base64 = "application/octet-stream", true
 	}
 	return ev, text

@@ -37,7 +37,7 @@ func Example() {
 		{Queue: "all"},
 		{Queue: "urgent", Filter: []byte(`{"severity": ["high", "critical"]}`)},
 	} {
-		if err := s.Validate(); err != nil {
+		if err := s.Validate(new(topic.Topic)); err != nil {
 			log.Fatal(err)
 		}
 		changes = append(changes, subscriptions.Creating(topic.SubscriptionName(alerts, s.SubscriptionID()), s))

@@ -31,13 +31,17 @@ func (t *Topics) Explain(ctx context.Context, name catalog.Name, m *Message) ([]
 	if err != nil {
 		return nil, err
 	}
-	verdicts := make([]Verdict, 0, len(topic.slots))
-	for _, slot := range topic.slots {
-		s := topic.subs[slot]
+	verdicts := make([]Verdict, 0, topic.count)
+	for _, s := range topic.subs {
+		if s == nil {
+			continue
+		}
 		v := Verdict{Subscription: s.id, Kind: s.kind, Name: s.name, Revision: s.revision, Created: s.created}
 		switch {
 		case s.fault != nil:
 			v.Field, v.Reason = "filter", "can not be compiled: "+s.fault.Error()
+		case s.pending:
+			v.Reason = "is not confirmed"
 		case s.filter == nil:
 			v.Matched = true
 		case s.scope == pattern.ScopeAttributes:

@@ -145,8 +145,8 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []topic.Verdict{
-		{Subscription: "function:f", Kind: "function", Name: "f", Matched: true, Revision: 3, Created: 3},
-		{Subscription: "queue:q", Kind: "queue", Name: "q", Field: "b", Reason: got[1].Reason, Revision: 2, Created: 2},
+		{Subscription: "function:f", Kind: "function", Name: "f", Matched: true, Revision: 4, Created: 4},
+		{Subscription: "queue:q", Kind: "queue", Name: "q", Field: "b", Reason: got[1].Reason, Revision: 3, Created: 3},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || got[1].Reason == "" {
 		t.Error(diff)

@@ -3,6 +3,7 @@ package topic
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"time"
@@ -46,6 +47,33 @@ type Message struct {
 	// DedupID, optional and of the same form, refuses the same message again for five minutes: it is a token for this message
 	// alone. See [Publish].
 	DedupID string
+	// Variants are bodies that the subscriptions of a protocol get in place of Body.
+	Variants map[string][]byte
+	// Trace is passed on to queues as the system attribute AWSTraceHeader.
+	Trace string
+
+	// replayed says that it comes from the archive.
+	replayed bool
+}
+
+// Protocols, as SNS names them.
+const (
+	ProtocolSQS    = "sqs"
+	ProtocolHTTP   = "http"
+	ProtocolHTTPS  = "https"
+	ProtocolLambda = "lambda"
+)
+
+// protocols are those that a Variant can be for.
+func protocols() []string { return []string{ProtocolSQS, ProtocolHTTP, ProtocolHTTPS, ProtocolLambda} }
+
+// dedupID is the deduplication ID in effect on a FIFO topic: the message's own, or what its body makes.
+func (m *Message) dedupID() string {
+	if m.DedupID != "" {
+		return m.DedupID
+	}
+	sum := sha256.Sum256(m.Body)
+	return hex.EncodeToString(sum[:])
 }
 
 // size is what counts toward MaxMessageSize.
@@ -53,9 +81,29 @@ func (m *Message) size() int {
 	return (&queue.Message{Body: m.Body, Attributes: m.Attributes}).Size()
 }
 
-// validate returns an [*InvalidError] whose Field is relative to the message. exempt leaves out the size, for what the router
-// itself has wrapped.
-func (m *Message) validate(exempt bool) *InvalidError {
+// Validate returns nil, or the [*InvalidError] that Publish would fail with for the message, with a Field relative to it.
+func (m *Message) Validate(t *Topic) error {
+	if err := m.validate(t, false); err != nil {
+		return err
+	}
+	return nil
+}
+
+// validate is Validate; exempt leaves out the size, for what the router itself has wrapped.
+func (m *Message) validate(t *Topic, exempt bool) *InvalidError {
+	if t.FIFO {
+		switch {
+		case m.Group == "":
+			return &InvalidError{Field: "group", Reason: "is required for a FIFO topic"}
+		case m.DedupID == "" && !t.ContentBasedDeduplication:
+			return &InvalidError{Field: "dedup_id", Reason: "is required, because the topic has no content_based_deduplication"}
+		}
+	}
+	for protocol, variant := range m.Variants {
+		if len(variant) > MaxMessageSize && !exempt {
+			return &InvalidError{Field: "variants." + protocol, Reason: fmt.Sprintf("is %d bytes, more than %d", len(variant), MaxMessageSize)}
+		}
+	}
 	if len(m.Attributes) > MaxAttributes {
 		return &InvalidError{Field: "attributes", Reason: fmt.Sprintf("are %d, more than the %d that a message may have", len(m.Attributes), MaxAttributes)}
 	}
@@ -97,6 +145,12 @@ func (m *Message) digest() [sha256.Size]byte {
 		field(a.Name)
 		field(a.Type)
 		field(string(a.Value))
+	}
+	for _, protocol := range protocols() {
+		if variant, ok := m.Variants[protocol]; ok {
+			field(protocol)
+			field(string(variant))
+		}
 	}
 	return sha256.Sum256(b)
 }

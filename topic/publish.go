@@ -55,7 +55,11 @@ type Published struct {
 // Errors: [ErrNotFound], an [*InvalidError] with a field such as "messages[3].subject", queue.ErrTokenReused, and the store's
 // (queue.ErrStoreFull).
 func (t *Topics) Publish(ctx context.Context, p Publish) ([]Published, error) {
-	if err := p.validate(); err != nil {
+	topic, err := t.topic(ctx, p.Topic)
+	if err != nil {
+		return nil, fmt.Errorf("publishing to topic %s: %w", p.Topic.Name, err)
+	}
+	if err := p.validate(&topic.def); err != nil {
 		return nil, err
 	}
 	all := make([]Published, 0, len(p.Messages))
@@ -70,7 +74,7 @@ func (t *Topics) Publish(ctx context.Context, p Publish) ([]Published, error) {
 	return all, nil
 }
 
-func (p *Publish) validate() error {
+func (p *Publish) validate(of *Topic) error {
 	if len(p.Messages) == 0 || len(p.Messages) > MaxMessages {
 		return &InvalidError{Field: "messages", Reason: fmt.Sprintf("must be 1 to %d", MaxMessages)}
 	}
@@ -78,7 +82,7 @@ func (p *Publish) validate() error {
 		return &InvalidError{Field: "window", Reason: "must be between 1ms and 7d, or 0 for 24h"}
 	}
 	for i := range p.Messages {
-		if err := p.Messages[i].validate(p.passedOn != ""); err != nil {
+		if err := p.Messages[i].validate(of, p.passedOn != ""); err != nil {
 			err.Field = fmt.Sprintf("messages[%d].%s", i, err.Field)
 			return err
 		}
@@ -229,9 +233,9 @@ func (c *commit) repeated(results []queue.Appended) {
 	for i := range c.published {
 		p := &c.published[i]
 		p.Duplicate, p.Matched = true, []string{}
-		for id := range c.topic.slots {
-			if first[deliveryID(p.ID, c.topic.name.Name, id)] {
-				p.Matched = append(p.Matched, id)
+		for _, s := range c.topic.subs {
+			if s != nil && first[deliveryID(p.ID, c.topic.name.Name, s.id)] {
+				p.Matched = append(p.Matched, s.id)
 			}
 		}
 		slices.Sort(p.Matched)

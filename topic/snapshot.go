@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -20,12 +21,21 @@ type snapshot struct {
 type topicState struct {
 	name catalog.Name
 	id   uint64
-	arn  string
-	// subs has every subscription at its slot, by which the indexes number it; nil where free, as the list says. slots
-	// has them by ID.
-	subs  []*subscription
-	free  []int32
-	slots map[string]int32
+	// revision is that of the record's last change, def what it has been since.
+	revision uint64
+	def      Topic
+	policy   topicPolicy
+	arn      string
+	// subs has every subscription at its slot, by which the indexes number it; nil where free, as the list says.
+	subs []*subscription
+	free []int32
+	// ids has the slots by ID, uuids those of the subscriptions whose UUID is not their ID, and receivers one subscription for
+	// each receiver, that with the least ID.
+	ids, uuids, receivers slotMap
+	// How many subscriptions there are, in all and of those that match nothing because they are not confirmed.
+	count, pending, removed int
+	// urls is how many have a URL.
+	urls int
 	// all are the subscriptions without a filter policy, by ID.
 	all []*subscription
 	// attributes and body have the others, by the scope of their policies.
@@ -34,8 +44,13 @@ type topicState struct {
 
 // subscription is a subscription ready to match.
 type subscription struct {
-	id, kind, name    string
-	raw               bool
+	id, uuid          string
+	kind, name        string
+	account, region   string // the receiver's; empty for the topic's
+	raw, asSNS, bare  bool
+	pending, removed  bool
+	contentType       string // of what a URL gets
+	replay            *Replay
 	scope             pattern.Scope
 	filter            *pattern.Pattern // nil passes everything
 	retry             *endpoint.RetryPolicy
@@ -45,7 +60,19 @@ type subscription struct {
 	fault error
 }
 
-func (s *subscription) unfiltered() bool { return s != nil && s.filter == nil && s.fault == nil }
+// matches says whether it can match anything.
+func (s *subscription) matches() bool { return s != nil && s.fault == nil && !s.pending }
+
+func (s *subscription) unfiltered() bool { return s.matches() && s.filter == nil }
+
+// receiver is the key of who gets what it matches, in a topic's receivers.
+func (s *subscription) receiver() string {
+	return receiverKey(s.kind, s.account, s.region, s.name)
+}
+
+func receiverKey(kind, account, region, name string) string {
+	return kind + "\x00" + account + "\x00" + region + "\x00" + name
+}
 
 // build makes the snapshot that follows prev, by the rules of catalog.Build.
 func (t *Topics) build(prev *snapshot, changes []catalog.Record, at *catalog.Snapshot) (*snapshot, error) {
@@ -97,12 +124,23 @@ func (t *Topics) buildTopic(next *snapshot, name catalog.Name, at *catalog.Snaps
 	if err != nil {
 		return false, err
 	}
+	policy, err := parseTopicPolicy(entry.Value.DeliveryPolicy)
+	if err != nil {
+		policy = topicPolicy{} // which only a newer release could have written
+	}
 	if old, ok := next.topics[name]; ok && old.id == entry.ID {
-		return false, nil // nothing that a publish looks at can change
+		changed := *old
+		changed.revision, changed.def, changed.policy = entry.Revision, entry.Value, policy
+		next.topics[name] = &changed
+		if changed.urls > 0 && !bytes.Equal(old.def.DeliveryPolicy, entry.Value.DeliveryPolicy) {
+			next.topics[name], err = t.withSubscriptions(&changed, changed.names(KindHTTP), at)
+		}
+		return false, err
 	}
 	state := &topicState{
-		name: name, id: entry.ID, arn: endpoint.TopicARN(name.Account, name.Region, name.Name),
-		slots: map[string]int32{}, attributes: pattern.NewIndex(), body: pattern.NewIndex(),
+		name: name, id: entry.ID, revision: entry.Revision, def: entry.Value, policy: policy,
+		arn:        endpoint.TopicARN(name.Account, name.Region, name.Name),
+		attributes: pattern.NewIndex(), body: pattern.NewIndex(),
 	}
 	// Subscriptions may have been there before their topic was made anew.
 	var names []catalog.Name
@@ -113,12 +151,51 @@ func (t *Topics) buildTopic(next *snapshot, name catalog.Name, at *catalog.Snaps
 	return true, err
 }
 
+// names are the catalog names of the subscriptions of a kind.
+func (s *topicState) names(kind string) []catalog.Name {
+	var names []catalog.Name
+	for _, sub := range s.subs {
+		if sub != nil && sub.kind == kind {
+			names = append(names, SubscriptionName(s.name, sub.id))
+		}
+	}
+	return names
+}
+
+// byUUID returns the subscription whose ARN ends so, nil if there is none.
+func (s *topicState) byUUID(uuid string) *subscription {
+	slot, ok := s.ids.get(uuid)
+	if !ok || s.subs[slot].uuid != uuid {
+		if slot, ok = s.uuids.get(uuid); !ok {
+			return nil
+		}
+	}
+	return s.subs[slot]
+}
+
+// bySubscription returns the subscription with an ID, nil if there is none.
+func (s *topicState) bySubscription(id string) *subscription {
+	if slot, ok := s.ids.get(id); ok {
+		return s.subs[slot]
+	}
+	return nil
+}
+
+// byReceiver returns the subscription of a receiver with the least ID, nil if there is none.
+func (s *topicState) byReceiver(key string) *subscription {
+	if slot, ok := s.receivers.get(key); ok {
+		return s.subs[slot]
+	}
+	return nil
+}
+
 // withSubscriptions returns the topic with the named subscriptions as they are in a snapshot of the catalog.
 func (t *Topics) withSubscriptions(state *topicState, names []catalog.Name, at *catalog.Snapshot) (*topicState, error) {
 	next := *state
-	next.subs, next.free, next.slots = slices.Clone(state.subs), slices.Clone(state.free), maps.Clone(state.slots)
-	var attributes, body []pattern.Change
-	unfiltered := false
+	e := stateEdit{
+		next: &next, ids: slotEdit{m: state.ids}, uuids: slotEdit{m: state.uuids}, receivers: slotEdit{m: state.receivers},
+	}
+	next.subs, next.free = slices.Clone(state.subs), slices.Clone(state.free)
 	for _, full := range names {
 		_, id := SplitSubscriptionName(full)
 		var sub *subscription
@@ -126,45 +203,26 @@ func (t *Topics) withSubscriptions(state *topicState, names []catalog.Name, at *
 		switch {
 		case err == nil:
 			// The record's name counts, whatever the definition says.
-			sub, err = compile(&entry.Value)
+			entry.Value.ID = id
+			sub, err = compile(&entry.Value, &next.def)
 			sub.id, sub.fault, sub.created, sub.revision = id, err, entry.Created, entry.Revision
+			sub.uuid = subscriptionUUID(next.name, id)
+			if sub.kind == KindHTTP {
+				sub.contentType = next.policy.of(&entry.Value).ContentType(endpoint.DefaultPolicyContentType)
+			}
 		case !errors.Is(err, catalog.ErrNotFound):
 			return nil, err
 		}
-		slot, had := next.slots[id]
-		if !had && sub == nil {
-			continue
-		}
-		if !had {
-			slot = next.take(id)
-		}
-		unfiltered = unfiltered || next.subs[slot].unfiltered() || sub.unfiltered()
-		next.subs[slot] = sub
-		inAttributes, inBody := pattern.Change{ID: pattern.ID(slot)}, pattern.Change{ID: pattern.ID(slot)}
-		switch {
-		case sub == nil:
-			delete(next.slots, id)
-			next.free = append(next.free, slot)
-		case sub.fault != nil:
-		case sub.scope == pattern.ScopeBody:
-			inBody.Pattern = sub.filter
-		default:
-			inAttributes.Pattern = sub.filter
-		}
-		if inAttributes.Pattern != nil || next.attributes.Has(inAttributes.ID) {
-			attributes = append(attributes, inAttributes)
-		}
-		if inBody.Pattern != nil || next.body.Has(inBody.ID) {
-			body = append(body, inBody)
-		}
+		e.put(id, sub)
 	}
-	if len(attributes) > 0 {
-		next.attributes = state.attributes.With(attributes...)
+	next.ids, next.uuids, next.receivers = e.ids.m, e.uuids.m, e.receivers.m
+	if len(e.attributes) > 0 {
+		next.attributes = state.attributes.With(e.attributes...)
 	}
-	if len(body) > 0 {
-		next.body = state.body.With(body...)
+	if len(e.body) > 0 {
+		next.body = state.body.With(e.body...)
 	}
-	if unfiltered {
+	if e.unfiltered {
 		next.all = nil
 		for _, s := range next.subs {
 			if s.unfiltered() {
@@ -176,17 +234,112 @@ func (t *Topics) withSubscriptions(state *topicState, names []catalog.Name, at *
 	return &next, nil
 }
 
-// take gives a subscription a free slot.
-func (s *topicState) take(id string) int32 {
-	var slot int32
-	if n := len(s.free); n > 0 {
-		slot, s.free = s.free[n-1], s.free[:n-1]
-	} else {
-		slot = int32(len(s.subs))
-		s.subs = append(s.subs, nil)
+// stateEdit makes a topic's next state.
+type stateEdit struct {
+	next                  *topicState
+	ids, uuids, receivers slotEdit
+	// attributes and body are what is to change in the indexes; unfiltered says that the list of the others changes.
+	attributes, body []pattern.Change
+	unfiltered       bool
+}
+
+// put makes the subscription with an ID be sub, or none if that is nil.
+func (e *stateEdit) put(id string, sub *subscription) {
+	next := e.next
+	slot, had := e.ids.m.get(id)
+	switch {
+	case !had && sub == nil:
+		return
+	case !had:
+		slot = next.take()
+		e.ids.set(id, slot)
 	}
-	s.slots[id] = slot
-	return slot
+	old := next.subs[slot]
+	next.subs[slot] = sub
+	next.tally(old, -1)
+	next.tally(sub, 1)
+	e.unfiltered = e.unfiltered || old.unfiltered() || sub.unfiltered()
+	if old != nil && (sub == nil || old.receiver() != sub.receiver()) {
+		e.leave(old.receiver(), slot)
+	}
+	inAttributes, inBody := pattern.Change{ID: pattern.ID(slot)}, pattern.Change{ID: pattern.ID(slot)}
+	if sub == nil {
+		e.ids.remove(id)
+		if old.uuid != id {
+			e.uuids.remove(old.uuid)
+		}
+		next.free = append(next.free, slot)
+	} else {
+		if sub.uuid != id {
+			e.uuids.set(sub.uuid, slot)
+		}
+		e.join(sub, slot)
+		switch {
+		case !sub.matches():
+		case sub.scope == pattern.ScopeBody:
+			inBody.Pattern = sub.filter
+		default:
+			inAttributes.Pattern = sub.filter
+		}
+	}
+	if inAttributes.Pattern != nil || next.attributes.Has(inAttributes.ID) {
+		e.attributes = append(e.attributes, inAttributes)
+	}
+	if inBody.Pattern != nil || next.body.Has(inBody.ID) {
+		e.body = append(e.body, inBody)
+	}
+}
+
+// join makes a subscription its receiver's, unless there is one with a lesser ID.
+func (e *stateEdit) join(sub *subscription, slot int32) {
+	if sub.kind == "" {
+		return
+	}
+	key := sub.receiver()
+	if other, ok := e.receivers.m.get(key); !ok || e.next.subs[other] == nil || sub.id <= e.next.subs[other].id {
+		e.receivers.set(key, slot)
+	}
+}
+
+// leave makes another subscription the receiver's, if it was this one.
+func (e *stateEdit) leave(key string, slot int32) {
+	if now, ok := e.receivers.m.get(key); !ok || now != slot {
+		return
+	}
+	e.receivers.remove(key)
+	for i, s := range e.next.subs {
+		if s != nil && int32(i) != slot && s.receiver() == key {
+			e.join(s, int32(i))
+		}
+	}
+}
+
+// tally counts a subscription, or takes it out of the counts.
+func (s *topicState) tally(sub *subscription, n int) {
+	if sub == nil {
+		return
+	}
+	s.count += n
+	if sub.kind == KindHTTP {
+		s.urls += n
+	}
+	switch {
+	case sub.removed:
+		s.removed += n
+	case sub.pending:
+		s.pending += n
+	}
+}
+
+// take gives a subscription a free slot.
+func (s *topicState) take() int32 {
+	if n := len(s.free); n > 0 {
+		slot := s.free[n-1]
+		s.free = s.free[:n-1]
+		return slot
+	}
+	s.subs = append(s.subs, nil)
+	return int32(len(s.subs) - 1)
 }
 
 // match returns the subscriptions whose filter policy a message passes, in the order of their IDs. The slice is shared: do

@@ -200,7 +200,7 @@ func TestDerivedIDsAreFixed(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 	message, subscription := "0199f0f0-0000-7000-8000-000000000000", "queue:orders"
-	if got, want := topic.DeliveryID(message, "alerts", subscription).String(), "56767507-491c-87d4-ade2-ac7515a7a7ad"; got != want {
+	if got, want := topic.DeliveryID(message, "alerts", subscription), "56767507-491c-87d4-ade2-ac7515a7a7ad"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

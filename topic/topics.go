@@ -8,19 +8,53 @@ import (
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
+	"github.com/signalbox-mq/signalbox/topic/signing"
 )
 
-// ErrNotFound says that the account and region have no topic of that name.
-var ErrNotFound = errors.New("topic does not exist")
+var (
+	// ErrNotFound says that the account and region have no topic of that name.
+	ErrNotFound = errors.New("topic does not exist")
+	// ErrSubscriptionNotFound says that the topic has no such subscription, or that there is no such topic.
+	ErrSubscriptionNotFound = errors.New("subscription does not exist")
+	// ErrArchived says that a topic can not be deleted as long as it archives its messages.
+	ErrArchived = errors.New("topic has an archive")
+	// ErrToken says that a token confirms no subscription of the topic, or does not any more.
+	ErrToken = errors.New("token is not valid")
+	// ErrUnsubscribeDenied says that a subscription was confirmed so that its URL does not unsubscribe it.
+	ErrUnsubscribeDenied = errors.New("unsubscribing needs authentication")
+)
 
 // Topics filters published messages by the subscriptions of their topic and delivers them. It keeps no message: what is
 // durable is in the store's queues. All methods may be called concurrently.
 type Topics struct {
+	// PublicURL, without a slash at the end, is where the URLs lead that messages hold: those to confirm a subscription, to
+	// unsubscribe, and to the certificate of the signatures. Set it before use; empty means DefaultPublicURL.
+	PublicURL string
+	// Deleted, when not nil, is told of the records of topics and of HTTP subscriptions' endpoints that were deleted, so that
+	// it ends their queues; before has them still. When it is nil their logs and delivery queues are dropped at once. Set it
+	// before use.
+	Deleted func(records []catalog.Record, before *catalog.Snapshot)
+
 	broker        *queue.Broker
 	definitions   *catalog.Catalog
 	topics        *catalog.Table[Topic]
 	subscriptions *catalog.Table[Subscription]
-	compiled      *catalog.View[snapshot]
+	functions     *catalog.Table[endpoint.Endpoint]
+	endpoints     *catalog.Table[endpoint.Endpoint] // of HTTP subscriptions
+	// subscribing has a lock for each receiver of each topic, so that this process makes one subscription of it.
+	subscribing *stripes
+	signer      *signing.Signer
+	compiled    *catalog.View[snapshot]
+}
+
+// DefaultPublicURL is that of a router on this machine.
+const DefaultPublicURL = "http://127.0.0.1:4566"
+
+func (t *Topics) publicURL() string {
+	if t.PublicURL == "" {
+		return DefaultPublicURL
+	}
+	return t.PublicURL
 }
 
 // New returns the topics and subscriptions in a catalog. It starts nothing.
@@ -30,6 +64,10 @@ func New(broker *queue.Broker, definitions *catalog.Catalog) *Topics {
 		definitions:   definitions,
 		topics:        catalog.NewTable[Topic](definitions, Table),
 		subscriptions: catalog.NewTable[Subscription](definitions, SubscriptionTable),
+		functions:     catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
+		endpoints:     catalog.NewTable[endpoint.Endpoint](definitions, endpoint.SubscriptionTable),
+		subscribing:   newStripes(),
+		signer:        signing.New(definitions),
 	}
 	t.compiled = catalog.NewView(definitions, []string{Table, SubscriptionTable}, t.build)
 	return t
@@ -54,8 +92,11 @@ func (t *Topics) topic(ctx context.Context, name catalog.Name) (*topicState, err
 	}
 }
 
-// function returns the delivery queue of a function.
-func (t *Topics) function(ctx context.Context, name catalog.Name) (queue.ID, bool, error) {
-	record, ok, err := t.definitions.Find(ctx, endpoint.FunctionTable, name)
-	return queue.IDFor(record.ID, queue.Deliveries), ok, err
+// function returns the delivery queue of a function, and the function's format.
+func (t *Topics) function(name catalog.Name) (id queue.ID, format endpoint.Format, ok bool, err error) {
+	e, err := t.functions.Get(name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return 0, "", false, nil
+	}
+	return queue.IDFor(e.ID, queue.Deliveries), e.Value.Format, err == nil, err
 }

@@ -39,7 +39,7 @@ func TestSubscriptionValidate(t *testing.T) {
 		{Queue: "orders", Filter: []byte(`{"a":{"b":["x"]}}`), FilterScope: "body"},
 		{Queue: "orders", Filter: []byte(" { } ")}, {Queue: "orders", Filter: []byte("null"), FilterScope: "attributes"},
 	} {
-		if err := s.Validate(); err != nil {
+		if err := s.Validate(new(topic.Topic)); err != nil {
 			t.Errorf("%+v: %v", s, err)
 		}
 	}
@@ -52,11 +52,11 @@ func TestSubscriptionFaults(t *testing.T) {
 		s    topic.Subscription
 		want []string
 	}{
-		{"neither", topic.Subscription{}, []string{"queue or function must be set, and not both"}},
-		{"both", topic.Subscription{Queue: "a", Function: "b"}, []string{"queue or function must be set, and not both"}},
+		{"neither", topic.Subscription{}, []string{"queue or function or url must be set, and only one of them"}},
+		{"both", topic.Subscription{Queue: "a", Function: "b"}, []string{"queue or function or url must be set, and only one of them"}},
 		{"fifo", topic.Subscription{Queue: "a.fifo"}, []string{`queue "a.fifo" is a FIFO queue, which can not be subscribed to a standard topic`}},
 		{"queue's name", topic.Subscription{Queue: "a b"}, []string{`queue "a b" must be 1 to 80 letters, digits, hyphens and underscores`}},
-		{"for queues only", topic.Subscription{Function: "f", Raw: new(true)}, []string{"raw is only for queues; what a function gets is its format"}},
+		{"for queues only", topic.Subscription{Function: "f", Raw: new(true)}, []string{"raw is only for queues and URLs; what a function gets is its format"}},
 		{"for functions only", topic.Subscription{Queue: "q", Retry: &endpoint.RetryPolicy{}}, []string{"retry is only for functions"}},
 		{"everything", topic.Subscription{
 			ID: "a b", Function: "f", DeadLetter: "d/", FilterScope: "head", Filter: []byte("{"),
@@ -75,7 +75,7 @@ func TestSubscriptionFaults(t *testing.T) {
 			"filter is not a valid filter policy: Filter policy can not have more than 5 keys",
 		}},
 	} {
-		err := c.s.Validate()
+		err := c.s.Validate(new(topic.Topic))
 		var got []string
 		if many, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, one := range many.Unwrap() {
@@ -103,7 +103,7 @@ func FuzzSubscription(f *testing.F) {
 	f.Add("id", "", "pager", `{"a":[{"numeric":[">",1]}]}`, "")
 	f.Fuzz(func(t *testing.T, id, queueName, function, filter, scope string) {
 		s := topic.Subscription{ID: id, Queue: queueName, Function: function, Filter: []byte(filter), FilterScope: scope}
-		if err := s.Validate(); err != nil {
+		if err := s.Validate(new(topic.Topic)); err != nil {
 			return
 		}
 		kind, name := s.Receiver()

@@ -96,7 +96,7 @@ func (d *decoder) check(root place, doc *document) *Config {
 	each(d, root, "topics", doc.Topics, func(at place, name string, def topicEntry) {
 		c.Topics[name] = def.Topic
 		d.report(at, def.Topic.Validate(name))
-		c.Subscriptions[name] = d.subscriptions(at, known, def.Subscriptions)
+		c.Subscriptions[name] = d.subscriptions(at, known, &def.Topic, def.Subscriptions)
 	})
 	each(d, root, "functions", doc.Functions, func(at place, name string, def functionEntry) {
 		fn := def.Endpoint
@@ -144,14 +144,16 @@ func (d *decoder) letBy(root, from place, name string, def *queue.Definition, al
 	}
 }
 
-func (d *decoder) subscriptions(topicAt place, known names, all []topic.Subscription) []topic.Subscription {
+func (d *decoder) subscriptions(topicAt place, known names, of *topic.Topic, all []topic.Subscription) []topic.Subscription {
 	ids := map[string]int{}
 	for i := range all {
 		s := &all[i]
 		at := d.locate(topicAt, indexPath("subscriptions", i))
-		d.report(at, s.Validate())
-		d.refer(at, rules.KindQueue, known, rules.KindQueue, s.Queue)
-		d.refer(at, rules.KindFunction, known, rules.KindFunction, s.Function)
+		d.report(at, s.Validate(of))
+		if s.Account == "" && s.Region == "" { // what is elsewhere is not in the file
+			d.refer(at, rules.KindQueue, known, rules.KindQueue, s.Queue)
+			d.refer(at, rules.KindFunction, known, rules.KindFunction, s.Function)
+		}
 		d.refer(at, deadLetterKey, known, rules.KindQueue, s.DeadLetter)
 		s.ID = s.SubscriptionID()
 		if first, twice := ids[s.ID]; twice && !d.broken(at) {

@@ -39,7 +39,11 @@ func (c *Config) Declarations() []catalog.Declaration {
 	for n, def := range c.Topics {
 		all = append(all, declaring(topic.Table, name(n), def))
 		for _, s := range c.Subscriptions[n] {
-			all = append(all, declaring(topic.SubscriptionTable, topic.SubscriptionName(name(n), s.SubscriptionID()), s))
+			full := topic.SubscriptionName(name(n), s.SubscriptionID())
+			all = append(all, declaring(topic.SubscriptionTable, full, s))
+			if s.URL != "" {
+				all = append(all, declaring(endpoint.SubscriptionTable, full, topic.EndpointOf(name(n), &def, &s, true)))
+			}
 		}
 	}
 	for n, def := range c.Functions {
