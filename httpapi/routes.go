@@ -71,6 +71,10 @@ func (s *Server) routes() http.Handler {
 	if s.parts.Extra != nil {
 		m.PathPrefix("/dev/").Handler(as("/dev/", s.parts.Extra))
 	}
+	if s.parts.Certificate != nil { // of the AWS protocols too
+		const pattern = "/SimpleNotificationService-{hash}.pem"
+		m.Handle(pattern, s.dispatch(path{pattern, methods{"GET": s.parts.Certificate}}))
+	}
 	m.NotFoundHandler = s.parts.Native.Handle(native.NotFound)
 	if s.parts.AWS == nil {
 		return m

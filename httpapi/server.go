@@ -28,6 +28,8 @@ type Parts struct {
 	AWS *awsapi.Handler
 	// Hooks takes provider webhooks, under /hooks/.
 	Hooks http.Handler
+	// Certificate, when set, serves the certificate of the signatures of SNS.
+	Certificate http.Handler
 	// Metrics answers GET /metrics.
 	Metrics http.Handler
 	// Observe is told of every answered request: its route ("POST /v1/events"), status and duration. It may be nil.

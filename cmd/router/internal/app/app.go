@@ -23,6 +23,7 @@ import (
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
 	"github.com/signalbox-mq/signalbox/httpapi/native"
 	"github.com/signalbox-mq/signalbox/httpapi/problem"
+	"github.com/signalbox-mq/signalbox/httpapi/sns"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/rules"
@@ -174,6 +175,7 @@ func (r *router) build(ctx context.Context) error {
 	})
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
 	r.topics = topic.New(r.broker, r.definitions)
+	r.topics.PublicURL = r.url()
 	r.redrives = queue.NewRedrives(r.broker, r.definitions)
 	mappers := r.rules.Mappers()
 	mappers[queue.RedriveKind] = r.redrives.Mapper()
@@ -216,7 +218,7 @@ func (r *router) build(ctx context.Context) error {
 		WriteError: hookErrors(api), Observe: r.metrics.Hook,
 	})
 	r.server = httpapi.New(httpapi.Parts{
-		Native: api, AWS: r.awsHandler(), Hooks: hooks, Metrics: r.metrics.Handler(), Observe: r.metrics.Request, Extra: r.devHandler(),
+		Native: api, AWS: r.awsHandler(), Certificate: sns.Certificate(r.topics, r.log.With().Str("component", "aws").Logger()), Hooks: hooks, Metrics: r.metrics.Handler(), Observe: r.metrics.Request, Extra: r.devHandler(),
 		Stale: r.definitions.Stale, Drain: r.opts.Drain,
 	}, r.log.With().Str("component", "http").Logger())
 	return nil

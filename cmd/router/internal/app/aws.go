@@ -7,6 +7,7 @@ import (
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/httpapi/native"
 	"github.com/signalbox-mq/signalbox/httpapi/problem"
+	"github.com/signalbox-mq/signalbox/httpapi/sns"
 	"github.com/signalbox-mq/signalbox/httpapi/sqs"
 )
 
@@ -19,5 +20,5 @@ func (r *router) awsHandler() *awsapi.Handler {
 		RequestIDHeader: problem.RequestIDHeader,
 		Stopping:        func(ctx context.Context) bool { return errors.Is(context.Cause(ctx), native.ErrStopping) },
 		Log:             r.log.With().Str("component", "aws").Logger(),
-	}, queues.Service())
+	}, queues.Service(), sns.New(r.topics).Service())
 }

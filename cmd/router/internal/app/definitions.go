@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -64,6 +66,9 @@ func (r *router) readFile() (*config.Config, error) {
 func (r *router) url() string {
 	if r.opts.PublicURL != "" {
 		return strings.TrimRight(r.opts.PublicURL, "/")
+	}
+	if tcp, ok := r.addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return "http://127.0.0.1:" + strconv.Itoa(tcp.Port) // one address of all that it listens on
 	}
 	return "http://" + r.addr.String()
 }
