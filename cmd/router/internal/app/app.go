@@ -200,6 +200,7 @@ func (r *router) build(ctx context.Context) error {
 		return err
 	}
 	r.retirements = newRetirements(r)
+	r.topics.Deleted = r.retirements.addDeleted
 	r.loaded = &loaded{router: r, egress: file.Egress, kept: map[uint64]bool{}}
 	if err := r.insist(ctx, "applying the file", func() error { return r.loaded.apply(ctx, file) }); err != nil {
 		return err
