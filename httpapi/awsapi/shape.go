@@ -34,7 +34,7 @@ type Field struct {
 	Key, Value string
 	// Required says that a request without it is refused. An empty text, list or map is as good as none.
 	Required bool
-	// Always says that a list is part of an answer although it is empty.
+	// Always says that a list or text is part of an answer although it is empty.
 	Always bool
 }
 
@@ -170,7 +170,7 @@ func (f *Field) sides() (key, value string) {
 func (f *Field) absent() bool {
 	switch to := f.To.(type) {
 	case *string:
-		return *to == ""
+		return *to == "" && !f.Always
 	case *Text:
 		return len(*to) == 0
 	case *Blob:

@@ -42,7 +42,7 @@ func (*done) Fields(f []field) []field { return f }
 type tag struct{ Key, Value string }
 
 func (s *tag) Fields(f []field) []field {
-	return append(f, required("Key", &s.Key), required("Value", &s.Value))
+	return append(f, required("Key", &s.Key), field{Name: "Value", To: &s.Value, Required: true, Always: true})
 }
 
 type createTopicInput struct {
