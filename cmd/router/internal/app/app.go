@@ -174,6 +174,7 @@ func (r *router) build(ctx context.Context) error {
 	})
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
 	r.topics = topic.New(r.broker, r.definitions)
+	r.topics.PublicURL = r.url()
 	r.redrives = queue.NewRedrives(r.broker, r.definitions)
 	mappers := r.rules.Mappers()
 	mappers[queue.RedriveKind] = r.redrives.Mapper()
@@ -198,6 +199,7 @@ func (r *router) build(ctx context.Context) error {
 		return err
 	}
 	r.retirements = newRetirements(r)
+	r.topics.Deleted = r.retirements.addDeleted
 	r.loaded = &loaded{router: r, egress: file.Egress, kept: map[uint64]bool{}}
 	if err := r.insist(ctx, "applying the file", func() error { return r.loaded.apply(ctx, file) }); err != nil {
 		return err
@@ -205,7 +207,7 @@ func (r *router) build(ctx context.Context) error {
 	if err := r.retireOrphans(ctx); err != nil {
 		return err
 	}
-	r.sweeper = queue.NewSweeper(r.store, r.broker.Clock(), r.broker.Expiries, r.rules.Expiries, r.dispatcher.Expiries)
+	r.sweeper = queue.NewSweeper(r.store, r.broker.Clock(), r.broker.Expiries, r.rules.Expiries, r.topics.Expiries, r.dispatcher.Expiries)
 	r.sweeper.Removed = func(_ queue.ID, e queue.Expired) { r.metrics.Expired(e.Messages) }
 	teller := story.New(r.broker, r.definitions, r.rules, r.dispatcher, attemptsLog)
 	api := native.New(native.Services{
@@ -262,6 +264,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
+	part("topics", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "topics", r.sweepTopics) })
 	if !r.broker.Leases().Alone() {
 		part("tidying", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "tidy", r.tidy) })
 	}

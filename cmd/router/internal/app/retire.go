@@ -58,6 +58,9 @@ func (q *retirements) add(some ...retirement) {
 // addDeleted adds the queues of deleted records.
 func (q *retirements) addDeleted(deleted []catalog.Record, before *catalog.Snapshot) {
 	for _, record := range deleted {
+		if !record.Deleted {
+			continue
+		}
 		own := retirement{queue.IDFor(record.ID, queue.Own), record, before}
 		deliveries := retirement{queue.IDFor(record.ID, queue.Deliveries), record, before}
 		switch record.Table {
@@ -65,7 +68,9 @@ func (q *retirements) addDeleted(deleted []catalog.Record, before *catalog.Snaps
 			q.add(own)
 		case rules.BusTable:
 			q.add(own, deliveries)
-		case topic.Table, endpoint.FunctionTable:
+		case topic.Table:
+			q.add(deliveries, retirement{queue.IDFor(record.ID, queue.TopicLog), record, before})
+		case endpoint.FunctionTable, endpoint.SubscriptionTable:
 			q.add(deliveries)
 		}
 	}
