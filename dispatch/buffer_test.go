@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/dispatch"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 )
 
@@ -18,7 +19,7 @@ func TestNothingStaysLeased(t *testing.T) {
 	}{
 		{"stop", func(_ *testing.T, e *env) { e.stop() }},
 		{"disable", func(t *testing.T, e *env) {
-			if err := e.d.Disable(t.Context(), named("f"), ""); err != nil {
+			if err := e.d.Disable(t.Context(), dispatch.KindFunction, named("f"), ""); err != nil {
 				t.Error(err)
 			}
 		}},

@@ -76,13 +76,9 @@ func (d *Dispatcher) attempt(ctx context.Context, l *lane, s *spec, m *queue.Mes
 			step.Verdict.Reason = cut(fmt.Sprintf("%s %s did not take the event: %v", l.kind, l.name.Name, err), 1024)
 		}
 	} else {
-		dv.request = s.request
-		if err := shape(&dv.request, m.Body, dv.about.Text); err != nil {
+		if err := dv.prepare(); err != nil {
 			return d.refuse(ctx, dv, begun, codeInvalidJSON, err)
 		}
-		dv.payload = dv.request.Body
-		dv.request.ID = dv.id
-		dv.request.Attempt = dv.state.Attempts + 1
 		res = d.client.Do(ctx, dv.request)
 		step = endpoint.Decide(res, dv.policy, dv.state.History, d.broker.Now(), rand.Float64)
 	}
@@ -266,7 +262,7 @@ func (d *Dispatcher) refuse(ctx context.Context, dv *delivery, begun time.Time, 
 	return o
 }
 
-// disableGone disables a function that answered 410.
+// disableGone disables an endpoint that answered 410.
 func (d *Dispatcher) disableGone(ctx context.Context, dv *delivery, reason string) {
 	recordID, _ := dv.lane.id.RecordID()
 	disabled := &Disabling{
@@ -286,7 +282,7 @@ func (d *Dispatcher) disableGone(ctx context.Context, dv *delivery, reason strin
 	d.cfg.OnStateChange(StateChange{
 		Kind: dv.lane.kind, Name: dv.lane.name, Change: Disabled, Reason: reason, At: disabled.Since,
 	})
-	if err := d.setDisabled(ctx, dv.lane.name, disabled, recordID); err != nil && ctx.Err() == nil {
-		d.cfg.OnFault(fmt.Errorf("disabling function %s: %w", dv.lane.name.Name, err))
+	if err := d.setDisabled(ctx, dv.lane.kind, dv.lane.name, disabled, recordID); err != nil && ctx.Err() == nil {
+		d.cfg.OnFault(fmt.Errorf("disabling %s %s: %w", dv.lane.kind, dv.lane.name.Name, err))
 	}
 }

@@ -12,15 +12,17 @@ import (
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
-// Kinds of endpoints. A function is called over HTTP; topics and buses get what is theirs from a [Sender].
+// Kinds of endpoints. Functions and the endpoints of topics' HTTP subscriptions are called; topics and buses get what is
+// theirs from a [Sender].
 const (
-	KindFunction = "function"
-	KindTopic    = "topic"
-	KindBus      = "bus"
+	KindFunction     = "function"
+	KindSubscription = "subscription"
+	KindTopic        = "topic"
+	KindBus          = "bus"
 )
 
-// Catalog tables whose records have a delivery queue each, besides endpoint.FunctionTable. They are topic.Table and
-// rules.BusTable, which this package may not import.
+// Catalog tables whose records have a delivery queue each, besides endpoint.FunctionTable and endpoint.SubscriptionTable.
+// They are topic.Table and rules.BusTable, which this package may not import.
 const (
 	topicTable = "topics"
 	busTable   = "buses"
@@ -56,7 +58,8 @@ func (e *PermanentError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// Config has the settings of a [Dispatcher]. The zero value delivers to functions and records no attempts.
+// Config has the settings of a [Dispatcher]. The zero value delivers to functions and HTTP subscriptions and records no
+// attempts.
 type Config struct {
 	// Attempts is the log in which every attempt is recorded; zero for none. AttemptRetention (default 7d) and
 	// AttemptMaxBytes (default 1 GiB) bound it; see Expiries.

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -54,7 +55,8 @@ func exhausted(why endpoint.GiveUp) string {
 	return ""
 }
 
-// giveUp completes a dead letter and makes the outcome a move to the dead-letter queue.
+// giveUp completes a dead letter and makes the outcome a move to the dead-letter queue. A bare one is left as it is, but for
+// the built-in queue: there it would be one of many that nobody could tell apart.
 func (d *Dispatcher) giveUp(ctx context.Context, o *outcome, a *Attempt, dv *delivery, dl *endpoint.DeadLetter) error {
 	name := dv.about.DeadLetter
 	if name == "" {
@@ -70,9 +72,7 @@ func (d *Dispatcher) giveUp(ctx context.Context, o *outcome, a *Attempt, dv *del
 	case about.Topic != "":
 		dl.RuleARN = endpoint.TopicARN(about.Account, about.Region, about.Topic)
 	}
-	if n := dv.lane.name; n.Name != "" {
-		dl.TargetARN = endpoint.TargetARN(n.Account, n.Region, dv.lane.kind, n.Name)
-	}
+	dl.TargetARN = dv.lane.arn(dv.spec)
 	dl.Origin, dl.Delivery = dv.about.Origin, dv.id
 	to := &queue.Destination{
 		Queue: q.ID, Kind: q.Definition.Kind(),
@@ -85,11 +85,31 @@ func (d *Dispatcher) giveUp(ctx context.Context, o *outcome, a *Attempt, dv *del
 	if to.Body == nil {
 		to.Body = []byte{} // an event without data; nil would leave the event
 	}
+	reasons := &to.Attributes
+	if dv.about.Bare && q.Name.Name == dv.about.DeadLetter {
+		reasons = &o.reasons
+	}
 	dl.Each(func(name, typ, value string) {
-		to.Attributes = append(to.Attributes, queue.Attribute{Name: name, Type: typ, Value: []byte(value)})
+		*reasons = append(*reasons, queue.Attribute{Name: name, Type: typ, Value: []byte(value)})
 	})
 	o.settlement.Action, o.settlement.To = queue.Move, to
 	o.fallback = catalog.Name{Account: dv.about.Account, Region: dv.about.Region}
 	a.DeadLetter = q.Name.Name
 	return nil
+}
+
+// arn is how a dead letter names the endpoint; empty if nobody knows any more what it was.
+func (l *lane) arn(s *spec) string {
+	n := l.name
+	if n.Name == "" {
+		return ""
+	}
+	if l.kind != KindSubscription {
+		return endpoint.TargetARN(n.Account, n.Region, l.kind, n.Name)
+	}
+	topic, id, _ := strings.Cut(n.Name, "/")
+	if uuid := s.endpoint.Name; !strings.Contains(uuid, "/") && uuid != "" {
+		id = uuid // which is not always the subscription's own ID
+	}
+	return endpoint.SubscriptionARN(n.Account, n.Region, topic, id)
 }

@@ -13,11 +13,14 @@ import (
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
-// StateTable is the catalog table of what operation has made of endpoints, an [EndpointState] under the function's name.
-// Files do not declare it, so no reload overwrites it.
-const StateTable = "endpoint-state"
+// Catalog tables of what operation has made of functions and of HTTP subscriptions, an [EndpointState] under the name of the
+// function or subscription. Files do not declare it, so no reload overwrites it.
+const (
+	StateTable             = "endpoint-state"
+	SubscriptionStateTable = "subscription-endpoint-state"
+)
 
-// EndpointState is an endpoint's operational state. It counts for the function with that ID only, not for a later one of
+// EndpointState is an endpoint's operational state. It counts for the definition with that ID only, not for a later one of
 // the same name.
 type EndpointState struct {
 	ID       uint64     `json:"id"`
@@ -46,16 +49,34 @@ func digestURL(u string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func (d *Dispatcher) tables() []string {
-	tables := []string{endpoint.FunctionTable, StateTable}
-	for kind := range d.cfg.Senders {
-		tables = append(tables, tableOf(kind))
+// callees are the tables of a kind of endpoints that are called over HTTP.
+type callees struct {
+	endpoints *catalog.Table[endpoint.Endpoint]
+	states    *catalog.Table[EndpointState]
+}
+
+func newCallees(definitions *catalog.Catalog, kind string) callees {
+	return callees{
+		endpoints: catalog.NewTable[endpoint.Endpoint](definitions, tableOf(kind)),
+		states:    catalog.NewTable[EndpointState](definitions, stateTableOf(kind)),
 	}
-	return tables
+}
+
+// tables are those that have definitions of endpoints, and their states.
+func (d *Dispatcher) tables() (definitions, states []string) {
+	for kind := range d.called {
+		definitions, states = append(definitions, tableOf(kind)), append(states, stateTableOf(kind))
+	}
+	for kind := range d.cfg.Senders {
+		definitions = append(definitions, tableOf(kind))
+	}
+	return definitions, states
 }
 
 func tableOf(kind string) string {
 	switch kind {
+	case KindSubscription:
+		return endpoint.SubscriptionTable
 	case KindTopic:
 		return topicTable
 	case KindBus:
@@ -64,8 +85,18 @@ func tableOf(kind string) string {
 	return endpoint.FunctionTable
 }
 
+func stateTableOf(kind string) string {
+	if kind == KindSubscription {
+		return SubscriptionStateTable
+	}
+	return StateTable
+}
+
+// kindOf is the kind that a table has the definitions or the states of.
 func kindOf(table string) string {
 	switch table {
+	case endpoint.SubscriptionTable, SubscriptionStateTable:
+		return KindSubscription
 	case topicTable:
 		return KindTopic
 	case busTable:
@@ -76,32 +107,30 @@ func kindOf(table string) string {
 
 // follow keeps the lanes as the definitions are, until ctx ends. loaded is called once they are for the first time.
 func (d *Dispatcher) follow(ctx context.Context, loaded func()) {
+	definitions, states := d.tables()
 	for ctx.Err() == nil {
 		snap := d.definitions.Snapshot()
-		d.loadAll(snap)
+		d.loadAll(snap, definitions)
 		loaded()
-		for records, err := range d.definitions.Watch(ctx, snap.Revision(), d.tables()...) {
+		for records, err := range d.definitions.Watch(ctx, snap.Revision(), append(states, definitions...)...) {
 			if err != nil {
 				break // too much has changed to be told one by one
 			}
 			for i := range records {
-				d.loadOne(d.definitions.Snapshot(), records[i].Table, records[i].Name)
+				d.loadOne(d.definitions.Snapshot(), kindOf(records[i].Table), records[i].Name)
 			}
 			d.kick()
 		}
 	}
 }
 
-func (d *Dispatcher) loadAll(snap *catalog.Snapshot) {
+func (d *Dispatcher) loadAll(snap *catalog.Snapshot, tables []string) {
 	seen := map[queue.ID]bool{}
-	for _, table := range d.tables() {
-		if table == StateTable {
-			continue
-		}
+	for _, table := range tables {
 		records, _ := snap.List(table, catalog.Query{})
 		for i := range records {
 			seen[queue.IDFor(records[i].ID, queue.Deliveries)] = true
-			d.loadOne(snap, table, records[i].Name)
+			d.loadOne(snap, kindOf(table), records[i].Name)
 		}
 	}
 	d.mu.Lock()
@@ -114,12 +143,8 @@ func (d *Dispatcher) loadAll(snap *catalog.Snapshot) {
 }
 
 // loadOne makes the lane of one definition be as the snapshot has it.
-func (d *Dispatcher) loadOne(snap *catalog.Snapshot, table string, name catalog.Name) {
-	if table == StateTable {
-		table = endpoint.FunctionTable
-	}
-	kind := kindOf(table)
-	record, exists := snap.Get(table, name)
+func (d *Dispatcher) loadOne(snap *catalog.Snapshot, kind string, name catalog.Name) {
+	record, exists := snap.Get(tableOf(kind), name)
 	var s *spec
 	var disabled *Disabling
 	if exists {
@@ -163,27 +188,28 @@ func (d *Dispatcher) loadOne(snap *catalog.Snapshot, table string, name catalog.
 
 // specOf returns what is defined and whether it is disabled.
 func (d *Dispatcher) specOf(snap *catalog.Snapshot, kind string, name catalog.Name) (*spec, *Disabling) {
-	if kind != KindFunction {
+	of, called := d.called[kind]
+	if !called {
 		return senderSpec(d.cfg.Senders[kind]), nil
 	}
 	unusable := func(err error) (*spec, *Disabling) {
 		return &spec{limit: 1}, &Disabling{By: ByDefinition, Reason: err.Error()}
 	}
-	function, err := d.functions.At(snap, name)
+	defined, err := of.endpoints.At(snap, name)
 	if err != nil {
 		return unusable(err)
 	}
-	s, err := newSpec(function.Value, name.Name)
+	s, err := newSpec(defined.Value, name.Name)
 	if err != nil {
 		return unusable(err)
 	}
-	state, err := d.states.At(snap, name)
+	state, err := of.states.At(snap, name)
 	switch {
 	case errors.Is(err, catalog.ErrNotFound):
 		return s, nil
 	case err != nil:
 		return s, &Disabling{By: ByDefinition, Reason: err.Error()}
-	case state.Value.ID != function.ID || !state.Value.Disabled.holds(function.Value.URL):
+	case state.Value.ID != defined.ID || !state.Value.Disabled.holds(defined.Value.URL):
 		return s, nil
 	}
 	return s, state.Value.Disabled
@@ -206,31 +232,35 @@ func (d *Dispatcher) removeLocked(l *lane) {
 	d.retired[l.id] = l
 }
 
-// Disable stops attempts to a function until Enable, durably. Its deliveries wait in their queue. Errors:
-// catalog.ErrNotFound.
-func (d *Dispatcher) Disable(ctx context.Context, name catalog.Name, reason string) error {
-	return d.setDisabled(ctx, name, &Disabling{By: ByOperator, Reason: reason, Since: d.broker.Now()}, 0)
+// Disable stops attempts to an endpoint of a kind that is called (KindFunction, KindSubscription) until Enable, durably. Its
+// deliveries wait in their queue. Errors: catalog.ErrNotFound.
+func (d *Dispatcher) Disable(ctx context.Context, kind string, name catalog.Name, reason string) error {
+	return d.setDisabled(ctx, kind, name, &Disabling{By: ByOperator, Reason: reason, Since: d.broker.Now()}, 0)
 }
 
 // Enable undoes Disable, and what an answer 410 did. Errors: catalog.ErrNotFound.
-func (d *Dispatcher) Enable(ctx context.Context, name catalog.Name) error {
-	return d.setDisabled(ctx, name, nil, 0)
+func (d *Dispatcher) Enable(ctx context.Context, kind string, name catalog.Name) error {
+	return d.setDisabled(ctx, kind, name, nil, 0)
 }
 
-// setDisabled writes the operational state of a function, which must have the given ID unless that is zero.
-func (d *Dispatcher) setDisabled(ctx context.Context, name catalog.Name, disabled *Disabling, id uint64) error {
+// setDisabled writes the operational state of an endpoint, which must have the given ID unless that is zero.
+func (d *Dispatcher) setDisabled(ctx context.Context, kind string, name catalog.Name, disabled *Disabling, id uint64) error {
+	of, called := d.called[kind]
+	if !called { // a topic, a bus: there is none that could be disabled
+		return fmt.Errorf("%s %s: %w", kind, name.Name, catalog.ErrNotFound)
+	}
 	for {
-		record, ok, err := d.definitions.Find(ctx, endpoint.FunctionTable, name)
+		record, ok, err := d.definitions.Find(ctx, tableOf(kind), name)
 		if err != nil {
 			return err
 		}
 		if !ok || (id != 0 && record.ID != id) {
-			return fmt.Errorf("function %s: %w", name.Name, catalog.ErrNotFound)
+			return fmt.Errorf("%s %s: %w", kind, name.Name, catalog.ErrNotFound)
 		}
 		state := EndpointState{ID: record.ID, Disabled: disabled}
 		_, err = d.definitions.Apply(ctx, catalog.Set{
-			Changes:  []catalog.Change{d.states.Putting(name, state)},
-			Requires: []catalog.Requirement{{Table: endpoint.FunctionTable, Name: name, ID: record.ID}},
+			Changes:  []catalog.Change{of.states.Putting(name, state)},
+			Requires: []catalog.Requirement{{Table: tableOf(kind), Name: name, ID: record.ID}},
 		})
 		if errors.Is(err, catalog.ErrConflict) && ctx.Err() == nil {
 			continue // deleted and made anew meanwhile

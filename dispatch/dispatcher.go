@@ -18,8 +18,7 @@ type Dispatcher struct {
 	broker      *queue.Broker
 	store       queue.Store
 	definitions *catalog.Catalog
-	functions   *catalog.Table[endpoint.Endpoint]
-	states      *catalog.Table[EndpointState]
+	called      map[string]callees // by kind, those that are called over HTTP
 	client      *endpoint.Client
 	permits     queue.Shared // for rates over all nodes; nil if the store is for one
 	settler     *settler
@@ -61,14 +60,16 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, cfg Config) (*Dispa
 	cfg.Shared = cfg.Shared || shared
 	d := &Dispatcher{
 		cfg: cfg, broker: broker, store: broker.Store(), definitions: definitions,
-		functions: catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
-		states:    catalog.NewTable[EndpointState](definitions, StateTable),
-		client:    endpoint.NewClient(cfg.Client),
-		permits:   permits,
-		kicked:    make(chan struct{}, 1),
-		work:      newWorkers(),
-		failed:    make(chan error, 1),
-		lanes:     map[queue.ID]*lane{}, named: map[laneName]*lane{}, retired: map[queue.ID]*lane{},
+		called: map[string]callees{
+			KindFunction:     newCallees(definitions, KindFunction),
+			KindSubscription: newCallees(definitions, KindSubscription),
+		},
+		client:  endpoint.NewClient(cfg.Client),
+		permits: permits,
+		kicked:  make(chan struct{}, 1),
+		work:    newWorkers(),
+		failed:  make(chan error, 1),
+		lanes:   map[queue.ID]*lane{}, named: map[laneName]*lane{}, retired: map[queue.ID]*lane{},
 	}
 	d.settler = newSettler(d)
 	return d, nil

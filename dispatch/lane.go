@@ -71,7 +71,7 @@ type spec struct {
 	shownURL string           // without credentials
 	lease    time.Duration
 	limit    int
-	sender   Sender // nil for functions
+	sender   Sender // nil for what is called
 }
 
 const (

@@ -116,10 +116,7 @@ func (d *Dispatcher) awaitAttempts(ctx context.Context, l *lane) error {
 func (d *Dispatcher) retireOne(ctx context.Context, l *lane, s *spec, m *queue.Message) (*outcome, error) {
 	dv := read(l, s, m)
 	if s.sender == nil && s.request.URL != "" && dv.fault == nil {
-		dv.request = s.request
-		if shape(&dv.request, m.Body, dv.about.Text) == nil {
-			dv.payload = dv.request.Body
-		}
+		_ = dv.prepare() // what can not be read goes as it is
 	}
 	o := &outcome{lane: l, settlement: queue.Settlement{Receipt: m.Receipt}}
 	a := d.describe(dv, d.broker.Now())

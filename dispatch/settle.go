@@ -20,6 +20,8 @@ type outcome struct {
 	attempt *Attempt
 	// fallback is the account and region whose built-in queue takes a dead letter if its queue goes meanwhile.
 	fallback catalog.Name
+	// reasons are what a bare dead letter gets if it goes there.
+	reasons []queue.Attribute
 	// frees says that the lane's slot goes with it, settling that the slot went before.
 	frees, settling bool
 	// done, of capacity one, is told whether the delivery has come to its end: it will not be attempted again.
@@ -206,6 +208,7 @@ func (s *settler) redirect(ctx context.Context, o *outcome, dropped queue.ID) bo
 		return false
 	}
 	o.settlement.To.Queue, o.settlement.To.Kind = q.ID, q.Definition.Kind()
+	o.settlement.To.Attributes, o.reasons = append(o.settlement.To.Attributes, o.reasons...), nil
 	if o.attempt != nil {
 		o.attempt.DeadLetter = q.Name.Name
 		s.encode(o)

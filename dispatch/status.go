@@ -42,7 +42,7 @@ type BreakerStatus struct {
 	Until time.Time
 }
 
-// Status tells how the endpoint of a kind (KindFunction, KindTopic, KindBus) and name is doing, while Run runs. It fails
+// Status tells how the endpoint of a kind (KindFunction, KindSubscription, KindTopic, KindBus) and name is doing, while Run runs. It fails
 // with catalog.ErrNotFound.
 func (d *Dispatcher) Status(ctx context.Context, kind string, name catalog.Name) (Status, error) {
 	d.mu.Lock()

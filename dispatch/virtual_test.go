@@ -373,7 +373,7 @@ func TestDisableAndEnable(t *testing.T) {
 		f := e.function("f", endpoint.Endpoint{URL: c.url})
 		e.start()
 		over(time.Second)
-		if err := e.d.Disable(t.Context(), named("f"), "maintenance"); err != nil {
+		if err := e.d.Disable(t.Context(), dispatch.KindFunction, named("f"), "maintenance"); err != nil {
 			t.Fatal(err)
 		}
 		over(0)
@@ -384,14 +384,14 @@ func TestDisableAndEnable(t *testing.T) {
 		if n := len(c.got()); n != 0 {
 			t.Errorf("%d requests", n)
 		}
-		if err := e.d.Enable(t.Context(), named("f")); err != nil {
+		if err := e.d.Enable(t.Context(), dispatch.KindFunction, named("f")); err != nil {
 			t.Fatal(err)
 		}
 		over(0)
 		if n := len(c.got()); n != 1 {
 			t.Errorf("%d requests", n)
 		}
-		if err := e.d.Disable(t.Context(), named("nobody"), ""); !errors.Is(err, catalog.ErrNotFound) {
+		if err := e.d.Disable(t.Context(), dispatch.KindFunction, named("nobody"), ""); !errors.Is(err, catalog.ErrNotFound) {
 			t.Errorf("disabling what does not exist: %v", err)
 		}
 	})

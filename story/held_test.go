@@ -63,7 +63,7 @@ func TestHeldBack(t *testing.T) {
 		}
 
 		// One that is due meets a half-open breaker.
-		must(t, e.d.Disable(context.Background(), named("f"), ""))
+		must(t, e.d.Disable(context.Background(), dispatch.KindFunction, named("f"), ""))
 		over(time.Hour)
 		teller = story.New(e.broker, e.defs, e.engine, endpoints{status: breaker(dispatch.BreakerIsHalfOpen, time.Time{})}, attemptsLog)
 		s, err := teller.Event(context.Background(), account, region, eventID)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/dispatch"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -22,7 +23,7 @@ func TestTopic(t *testing.T) {
 		e.serve("pager", slowly(500, ""))
 		e.function("pager", endpoint.Endpoint{Retry: schedule(time.Hour)})
 		e.function("off", endpoint.Endpoint{})
-		must(t, e.d.Disable(context.Background(), named("off"), ""))
+		must(t, e.d.Disable(context.Background(), dispatch.KindFunction, named("off"), ""))
 		e.queue("q", queue.Definition{})
 		e.topic("alerts", topic.Subscription{Function: "pager"}, topic.Subscription{Function: "off"}, topic.Subscription{Queue: "q"},
 			topic.Subscription{Queue: "missing"})
@@ -42,7 +43,7 @@ func TestTopic(t *testing.T) {
 func TestTopicWithoutAttempts(t *testing.T) {
 	virtual(t, func(t *testing.T, e *env) {
 		e.function("off", endpoint.Endpoint{})
-		must(t, e.d.Disable(context.Background(), named("off"), ""))
+		must(t, e.d.Disable(context.Background(), dispatch.KindFunction, named("off"), ""))
 		e.topic("alerts", topic.Subscription{Function: "off"})
 		published, err := e.topics.Publish(context.Background(), topic.Publish{
 			Topic: named("alerts"), Messages: []topic.Message{{Body: []byte("hello")}},

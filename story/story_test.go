@@ -97,7 +97,7 @@ func TestDisabled(t *testing.T) {
 		}
 		e.publish(eventID, `{}`)
 		goldenStory(t, "disabled", e.story(eventID))
-		must(t, e.d.Disable(context.Background(), named("f"), "maintenance"))
+		must(t, e.d.Disable(context.Background(), dispatch.KindFunction, named("f"), "maintenance"))
 		over(0)
 		if d := e.only(eventID); !strings.Contains(d.Next.Reason, "(maintenance)") {
 			t.Errorf("disabled by an operator: %+v", d.Next)

@@ -24,6 +24,11 @@ func QueueARN(account, region, queue string) string { return arn("sqs", account,
 // TopicARN names a topic.
 func TopicARN(account, region, topic string) string { return arn("sns", account, region, topic) }
 
+// SubscriptionARN names a subscription of a topic by its UUID.
+func SubscriptionARN(account, region, topic, id string) string {
+	return arn("sns", account, region, topic+":"+id)
+}
+
 // FunctionARN names a function.
 func FunctionARN(account, region, function string) string {
 	return arn("lambda", account, region, "function:"+function)

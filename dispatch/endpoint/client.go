@@ -181,8 +181,9 @@ var errAttemptTimeout = errors.New("timeout")
 // Do makes one attempt, and always returns a value: what failed is in it. It returns within the request's timeout (and a
 // moment), or when ctx ends, which makes the class interrupted. Redirects are not followed.
 //
-// On every attempt it sets User-Agent and Content-Type, and from the request's fields webhook-id, webhook-timestamp (now),
-// webhook-signature, signalbox-attempt, traceparent and X-Amz-Invocation-Type; these replace any such header in r.Header.
+// On every attempt it sets User-Agent and Content-Type, unless r.Header has them, and from the request's fields webhook-id,
+// webhook-timestamp (now), webhook-signature, signalbox-attempt, traceparent and X-Amz-Invocation-Type; these replace any such
+// header in r.Header.
 //
 // When a connection that was kept from before turns out dead, with not one byte of an answer, the request is sent once
 // more on a new connection, within the same timeout, and Phases.Resent says so. The endpoint may then have received it twice, with the same webhook-id.
@@ -253,7 +254,9 @@ func (c *Client) build(ctx context.Context, r Request, now time.Time) (*http.Req
 	for name, values := range r.Header {
 		h.Header[http.CanonicalHeaderKey(name)] = values
 	}
-	h.Header[headerUserAgent] = c.userAgent
+	if len(h.Header[headerUserAgent]) == 0 {
+		h.Header[headerUserAgent] = c.userAgent
+	}
 	if len(h.Header[headerContentType]) == 0 {
 		contentType := r.ContentType
 		if contentType == "" {

@@ -44,9 +44,10 @@ type Delivery struct {
 	Bare bool `json:"bare,omitempty"`
 }
 
-// Verbatim is a request that was made when the message was published, by what knows its protocol. It is sent as it is: with
-// these headers, the body and nothing but what HTTP needs. The endpoint gives the URL, with its user and password, the
-// timeout and the limits; its format, headers and secrets are not looked at. User-Agent is the router's unless Header has one.
+// Verbatim is a request that was made when the message was published, by what knows its protocol. Whatever the endpoint's
+// format, the body is sent as it is, with these headers. The endpoint of a subscription gives but the URL, with its user and
+// password, the timeout and the limits: nothing is added but what HTTP needs, and User-Agent if Header has none. A function
+// adds its own headers, the delivery's ID, the signature, and to format lambda belongs the way it is invoked.
 type Verbatim struct {
 	ContentType string            `json:"content_type,omitempty"`
 	Header      map[string]string `json:"header,omitempty"`

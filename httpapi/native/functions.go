@@ -18,8 +18,8 @@ import (
 type Functions interface {
 	Status(ctx context.Context, kind string, name catalog.Name) (dispatch.Status, error)
 	Statuses(ctx context.Context) ([]dispatch.Status, error)
-	Enable(ctx context.Context, name catalog.Name) error
-	Disable(ctx context.Context, name catalog.Name, reason string) error
+	Enable(ctx context.Context, kind string, name catalog.Name) error
+	Disable(ctx context.Context, kind string, name catalog.Name, reason string) error
 }
 
 type functionStatus struct {
@@ -97,7 +97,7 @@ func (a *API) Function(r *http.Request) (any, error) {
 // EnableFunction is POST /v1/functions/{function}/enable: deliveries that waited are attempted again.
 func (a *API) EnableFunction(r *http.Request) (any, error) {
 	name := a.named(r, "function")
-	return nil, ofFunction(name, a.Functions.Enable(r.Context(), name))
+	return nil, ofFunction(name, a.Functions.Enable(r.Context(), dispatch.KindFunction, name))
 }
 
 // DisableFunction is POST /v1/functions/{function}/disable, with an optional reason: deliveries wait from now on.
@@ -113,7 +113,7 @@ func (a *API) DisableFunction(r *http.Request) (any, error) {
 		}
 	}
 	name := a.named(r, "function")
-	return nil, ofFunction(name, a.Functions.Disable(r.Context(), name, reason))
+	return nil, ofFunction(name, a.Functions.Disable(r.Context(), dispatch.KindFunction, name, reason))
 }
 
 // maxReason is in characters.
