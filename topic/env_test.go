@@ -37,13 +37,18 @@ type hooked struct {
 	queue.Store
 	// beforeAppend, when set, is called before each append.
 	beforeAppend func(*queue.AppendRequest)
-	appends      atomic.Int64
+	// failAppend, when set, is what each append fails with.
+	failAppend error
+	appends    atomic.Int64
 }
 
 func (h *hooked) Append(ctx context.Context, req queue.AppendRequest) (queue.AppendResult, error) {
 	h.appends.Add(1)
 	if h.beforeAppend != nil {
 		h.beforeAppend(&req)
+	}
+	if h.failAppend != nil {
+		return queue.AppendResult{}, h.failAppend
 	}
 	return h.Store.Append(ctx, req)
 }
@@ -100,6 +105,11 @@ func (e *env) topic(name string) {
 	if _, err := e.defined.Put(e.tb.Context(), named(name), topic.Topic{}); err != nil {
 		e.tb.Fatal(err)
 	}
+}
+
+// topicsEndpoints are those of HTTP subscriptions.
+func (e *env) topicsEndpoints() *catalog.Table[endpoint.Endpoint] {
+	return catalog.NewTable[endpoint.Endpoint](e.definitions, endpoint.SubscriptionTable)
 }
 
 func (e *env) queue(name string, def queue.Definition) queue.Queue {

@@ -22,6 +22,10 @@ import (
 //
 // A DedupID does the same for one message, for five minutes. Such a message is a commit of its own, between those before and
 // after it: when Publish fails, those before it may have been published. Under a Token, DedupIDs have no effect.
+//
+// On a FIFO topic every message has a Group and a DedupID, if only the one that its body makes, and is a commit of its own;
+// a Token has no effect. A repeat is what has the same DedupID, whatever else it has, also if the message matched nothing. The
+// messages of a group are numbered, and delivered, in the order in which they were published.
 type Publish struct {
 	Topic catalog.Name
 	// Messages, 1 to 1000.
@@ -41,6 +45,8 @@ type Publish struct {
 type Published struct {
 	// ID is the message's, the same for all subscriptions. For a duplicate, that of the message accepted first.
 	ID string `json:"id"`
+	// Sequence is the number of a FIFO topic's message, 20 decimal digits; that of a later message of its group is higher.
+	Sequence string `json:"sequence,omitempty"`
 	// Matched has the IDs of the subscriptions whose filter policy it passed, in their order. Never nil.
 	Matched []string `json:"matched"`
 	// Duplicate says that the message was published before and nothing was done.
@@ -64,7 +70,7 @@ func (t *Topics) Publish(ctx context.Context, p Publish) ([]Published, error) {
 	}
 	all := make([]Published, 0, len(p.Messages))
 	for first, next := 0, 0; first < len(p.Messages); first = next {
-		next = p.commitEnd(first)
+		next = p.commitEnd(first, topic.def.FIFO)
 		published, err := t.commit(ctx, &p, first, next)
 		if err != nil {
 			return nil, fmt.Errorf("publishing to topic %s: %w", p.Topic.Name, err)
@@ -91,7 +97,10 @@ func (p *Publish) validate(of *Topic) error {
 }
 
 // commitEnd returns the index after the last message that is committed together with the one at first.
-func (p *Publish) commitEnd(first int) int {
+func (p *Publish) commitEnd(first int, fifo bool) int {
+	if fifo {
+		return first + 1
+	}
 	if p.Token != "" {
 		return len(p.Messages)
 	}
@@ -108,24 +117,12 @@ func (p *Publish) commitEnd(first int) int {
 // commit publishes the messages from first to before next, all of them or none.
 func (t *Topics) commit(ctx context.Context, p *Publish, first, next int) ([]Published, error) {
 	for attempt := 0; ; attempt++ {
-		topic, err := t.topic(ctx, p.Topic)
+		topic, revision, err := t.topicAt(ctx, p.Topic)
 		if err != nil {
 			return nil, err
 		}
-		c := commit{topics: t, topic: topic, now: t.broker.Now(), hops: p.Hops, origin: p.Origin, passed: p.passedOn}
-		dedup := p.Messages[first].DedupID
-		switch {
-		case p.Token != "":
-			c.space, c.token, c.window = "publish", p.Token, p.Window
-			if p.Window == 0 {
-				c.window = DefaultWindow
-			}
-		case dedup != "":
-			c.space, c.token, c.window = "dedup", dedup, queue.DedupWindow
-		}
-		if p.passedOn != "" {
-			c.space = "passed-on"
-		}
+		c := commit{topics: t, topic: topic, revision: revision, hops: p.Hops, origin: p.Origin, passed: p.passedOn}
+		c.once(p, &p.Messages[first])
 		err = c.run(ctx, p.Messages[first:next])
 		switch {
 		case err == nil:
@@ -140,11 +137,32 @@ func (t *Topics) commit(ctx context.Context, p *Publish, first, next int) ([]Pub
 	}
 }
 
+// once says by which token the commit happens once, if any.
+func (c *commit) once(p *Publish, first *Message) {
+	switch {
+	case c.topic.def.FIFO:
+		c.space, c.token, c.window = "fifo", dedupToken(&c.topic.def, first), queue.DedupWindow
+		return
+	case p.Token != "":
+		c.space, c.token, c.window = "publish", p.Token, p.Window
+		if p.Window == 0 {
+			c.window = DefaultWindow
+		}
+	case first.DedupID != "":
+		c.space, c.token, c.window = "dedup", first.DedupID, queue.DedupWindow
+	}
+	if p.passedOn != "" {
+		c.space = "passed-on"
+	}
+}
+
 // commit is what is appended at once.
 type commit struct {
 	topics *Topics
 	topic  *topicState
-	now    time.Time
+	// revision is that of the definitions.
+	revision uint64
+	now      time.Time
 	// space keeps tokens from outside, deduplication IDs and deliveries apart; token is empty for none.
 	space  string
 	token  string
@@ -160,6 +178,15 @@ type commit struct {
 }
 
 func (c *commit) run(ctx context.Context, messages []Message) error {
+	if c.topic.def.FIFO {
+		// One at a time in a group, from the number to the commit, so that both have the same order.
+		unlock, err := c.topics.groups.lock(ctx, c.topic.name.String()+"\x00"+messages[0].Group)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
+	c.now = c.topics.broker.Now()
 	c.published = make([]Published, 0, len(messages))
 	for i := range messages {
 		if err := c.add(ctx, &messages[i]); err != nil {
@@ -169,27 +196,40 @@ func (c *commit) run(ctx context.Context, messages []Message) error {
 	return c.append(ctx)
 }
 
-// add filters one message and adds its deliveries.
-func (c *commit) add(ctx context.Context, m *Message) error {
-	var id queue.MessageID
-	switch {
-	case c.token == "":
-		id = queue.NewMessageID()
-	default:
-		digest := m.digest()
-		c.digest = append(c.digest, digest[:]...)
-		if c.passed != "" {
-			id = PassedOnID(c.passed)
-		} else {
-			id = tokenID(c.topic.id, c.space+"/"+c.token, len(c.published), digest)
-		}
+// identify gives a message its ID.
+func (c *commit) identify(m *Message) queue.MessageID {
+	if c.topic.def.FIFO {
+		return sequenceID(c.topics.numbers.next(c.now))
 	}
+	if c.token == "" {
+		return queue.NewMessageID()
+	}
+	digest := m.digest()
+	c.digest = append(c.digest, digest[:]...)
+	if c.passed != "" {
+		return PassedOnID(c.passed)
+	}
+	return tokenID(c.topic.id, c.space+"/"+c.token, len(c.published), digest)
+}
+
+// add filters one message and adds its deliveries, and before them its entry in the log of a FIFO topic.
+func (c *commit) add(ctx context.Context, m *Message) error {
+	id := c.identify(m)
 	matched := c.topic.match(m)
 	if c.entries == nil {
-		c.entries = make([]queue.Entry, 0, len(matched))
+		c.entries = make([]queue.Entry, 0, len(matched)+1)
 	}
 	out := outgoing{commit: c, message: m, id: id.String()}
 	published := Published{ID: out.id, Matched: make([]string, 0, len(matched))}
+	if c.topic.def.FIFO {
+		out.sequence = sequenceText(sequenceOf(id))
+		published.Sequence = out.sequence
+		entry, err := out.logEntry(id)
+		if err != nil {
+			return err
+		}
+		c.entries = append(c.entries, entry)
+	}
 	for _, s := range matched {
 		entry, err := out.deliver(ctx, s)
 		if err != nil {
@@ -212,9 +252,13 @@ func (c *commit) append(ctx context.Context) error {
 	}
 	req := queue.AppendRequest{Now: c.now, Entries: c.entries}
 	if c.token != "" {
-		token, digest := sha256.Sum256([]byte(c.token)), sha256.Sum256(c.digest)
+		token := sha256.Sum256([]byte(c.token))
 		req.Token = fmt.Sprintf("topic/%d/%s/%s", c.topic.id, c.space, hex.EncodeToString(token[:]))
-		req.TokenWindow, req.Digest = c.window, string(digest[:])
+		req.TokenWindow = c.window
+		if !c.topic.def.FIFO { // where another message under the same ID is a repeat
+			digest := sha256.Sum256(c.digest)
+			req.Digest = string(digest[:])
+		}
 	}
 	res, err := c.topics.broker.Store().Append(ctx, req)
 	if err == nil && res.Repeated {
@@ -226,6 +270,9 @@ func (c *commit) append(ctx context.Context) error {
 // repeated puts the first call's answers in place of ours. The IDs are the same, and so would be those of the deliveries:
 // these tell which of the subscriptions that exist now matched then.
 func (c *commit) repeated(results []queue.Appended) {
+	if c.topic.def.FIFO { // the first result is that of the log
+		c.published[0].ID, c.published[0].Sequence = results[0].ID.String(), sequenceText(sequenceOf(results[0].ID))
+	}
 	first := make(map[queue.MessageID]bool, len(results))
 	for _, r := range results {
 		first[r.ID] = true

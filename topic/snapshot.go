@@ -14,7 +14,8 @@ import (
 
 // snapshot is every topic with its compiled subscriptions, at one revision of the catalog. It is never changed.
 type snapshot struct {
-	topics map[catalog.Name]*topicState
+	revision uint64
+	topics   map[catalog.Name]*topicState
 }
 
 // topicState is one topic. It is never changed either; the next one shares its indexes' unchanged parts.
@@ -76,7 +77,7 @@ func receiverKey(kind, account, region, name string) string {
 
 // build makes the snapshot that follows prev, by the rules of catalog.Build.
 func (t *Topics) build(prev *snapshot, changes []catalog.Record, at *catalog.Snapshot) (*snapshot, error) {
-	next := &snapshot{topics: map[catalog.Name]*topicState{}}
+	next := &snapshot{revision: at.Revision(), topics: map[catalog.Name]*topicState{}}
 	if prev == nil {
 		changes = slices.Collect(at.Scan(Table, catalog.Query{}))
 	} else {
@@ -349,11 +350,8 @@ func (s *topicState) match(m *Message) []*subscription {
 	if s.attributes.Len() > 0 {
 		ids = s.attributes.MatchAttributes(patternAttributes(m), ids)
 	}
-	if s.body.Len() > 0 && pattern.ValidateEvent(m.Body) == nil {
-		// A body that is no JSON object passes no policy on the body.
-		if in, err := s.body.Match(m.Body, ids); err == nil {
-			ids = in
-		}
+	if s.body.Len() > 0 {
+		ids = s.matchBodies(m, ids)
 	}
 	if len(ids) == 0 {
 		return s.all
@@ -365,6 +363,44 @@ func (s *topicState) match(m *Message) []*subscription {
 	}
 	sortByID(matched)
 	return matched
+}
+
+// matchBodies appends the subscriptions with a policy on the body that what they get passes: the body, or their protocol's
+// variant of it.
+func (s *topicState) matchBodies(m *Message, ids []pattern.ID) []pattern.ID {
+	before := len(ids)
+	ids = s.matchBody(m.Body, ids)
+	if len(m.Variants) == 0 {
+		return ids
+	}
+	kept := slices.DeleteFunc(ids[before:], func(id pattern.ID) bool {
+		_, own := m.Variants[s.subs[id].protocol()]
+		return own
+	})
+	ids = ids[:before+len(kept)]
+	for _, protocol := range protocols() {
+		variant, ok := m.Variants[protocol]
+		if !ok {
+			continue
+		}
+		for _, id := range s.matchBody(variant, nil) {
+			if s.subs[id].protocol() == protocol {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// matchBody appends those whose policy a body passes. One that is no JSON object passes none.
+func (s *topicState) matchBody(body []byte, ids []pattern.ID) []pattern.ID {
+	if pattern.ValidateEvent(body) != nil {
+		return ids
+	}
+	if in, err := s.body.Match(body, ids); err == nil {
+		return in
+	}
+	return ids
 }
 
 // patternAttributes is a message's attributes as a filter policy sees them.

@@ -44,7 +44,10 @@ type Topics struct {
 	// subscribing has a lock for each receiver of each topic, so that this process makes one subscription of it.
 	subscribing *stripes
 	signer      *signing.Signer
-	compiled    *catalog.View[snapshot]
+	// groups has a lock for each group of each FIFO topic, numbers their sequence numbers.
+	groups   *stripes
+	numbers  sequencer
+	compiled *catalog.View[snapshot]
 }
 
 // DefaultPublicURL is that of a router on this machine.
@@ -67,6 +70,7 @@ func New(broker *queue.Broker, definitions *catalog.Catalog) *Topics {
 		functions:     catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
 		endpoints:     catalog.NewTable[endpoint.Endpoint](definitions, endpoint.SubscriptionTable),
 		subscribing:   newStripes(),
+		groups:        newStripes(),
 		signer:        signing.New(definitions),
 	}
 	t.compiled = catalog.NewView(definitions, []string{Table, SubscriptionTable}, t.build)
@@ -75,19 +79,25 @@ func New(broker *queue.Broker, definitions *catalog.Catalog) *Topics {
 
 // topic returns a topic as it is now.
 func (t *Topics) topic(ctx context.Context, name catalog.Name) (*topicState, error) {
+	state, _, err := t.topicAt(ctx, name)
+	return state, err
+}
+
+// topicAt returns a topic as it is now, and a revision of the definitions since which nothing of it was changed.
+func (t *Topics) topicAt(ctx context.Context, name catalog.Name) (*topicState, uint64, error) {
 	for looked := false; ; looked = true {
 		snap, err := t.compiled.Get()
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if state, ok := snap.topics[name]; ok {
-			return state, nil
+			return state, snap.revision, nil
 		}
 		if looked {
-			return nil, fmt.Errorf("%w: %s", ErrNotFound, name.Name)
+			return nil, 0, fmt.Errorf("%w: %s", ErrNotFound, name.Name)
 		}
 		if err := t.definitions.LookAgain(ctx); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 }

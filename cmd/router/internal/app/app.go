@@ -208,7 +208,7 @@ func (r *router) build(ctx context.Context) error {
 	if err := r.retireOrphans(ctx); err != nil {
 		return err
 	}
-	r.sweeper = queue.NewSweeper(r.store, r.broker.Clock(), r.broker.Expiries, r.rules.Expiries, r.dispatcher.Expiries)
+	r.sweeper = queue.NewSweeper(r.store, r.broker.Clock(), r.broker.Expiries, r.rules.Expiries, r.topics.Expiries, r.dispatcher.Expiries)
 	r.sweeper.Removed = func(_ queue.ID, e queue.Expired) { r.metrics.Expired(e.Messages) }
 	teller := story.New(r.broker, r.definitions, r.rules, r.dispatcher, attemptsLog)
 	api := native.New(native.Services{
@@ -265,6 +265,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
+	part("topics", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "topics", r.sweepTopics) })
 	if !r.broker.Leases().Alone() {
 		part("tidying", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "tidy", r.tidy) })
 	}

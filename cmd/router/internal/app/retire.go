@@ -58,6 +58,9 @@ func (q *retirements) add(some ...retirement) {
 // addDeleted adds the queues of deleted records.
 func (q *retirements) addDeleted(deleted []catalog.Record, before *catalog.Snapshot) {
 	for _, record := range deleted {
+		if !record.Deleted {
+			continue
+		}
 		own := retirement{queue.IDFor(record.ID, queue.Own), record, before}
 		deliveries := retirement{queue.IDFor(record.ID, queue.Deliveries), record, before}
 		switch record.Table {

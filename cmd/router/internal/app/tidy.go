@@ -98,3 +98,24 @@ func (r *router) tidyOrphans(ctx context.Context, before map[queue.ID]bool) (map
 	}
 	return now, nil
 }
+
+// sweepTopics has forgotten what was not confirmed, and mended what a crash left, on one of the nodes. It runs until ctx ends.
+func (r *router) sweepTopics(ctx context.Context) error {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		switch err := r.topics.Sweep(ctx); {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, queue.ErrStoreClosed):
+			return err
+		case err != nil:
+			r.log.Warn().Err(err).Str("component", "topics").Msg("looking for subscriptions that nobody confirmed; trying again")
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
