@@ -41,7 +41,7 @@ func (a *API) publish(ctx context.Context, r *awsapi.Request, in *publishInput) 
 	if err != nil {
 		return nil, messageFault(targetFault(in, err))
 	}
-	return &accepted{published[0].ID, sequenceOf(&published[0])}, nil
+	return &accepted{published[0].ID, published[0].Sequence}, nil
 }
 
 // publishTarget is the topic to publish to.

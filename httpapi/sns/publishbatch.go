@@ -54,7 +54,7 @@ func (a *API) publishBatch(ctx context.Context, r *awsapi.Request, in *publishBa
 	}
 	out.Successful = make([]acceptedEntry, len(published))
 	for i := range published {
-		out.Successful[i] = acceptedEntry{ID: ids[i], accepted: accepted{published[i].ID, sequenceOf(&published[i])}}
+		out.Successful[i] = acceptedEntry{ID: ids[i], accepted: accepted{published[i].ID, published[i].Sequence}}
 	}
 	return out, nil
 }
