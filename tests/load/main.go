@@ -3,6 +3,9 @@
 // without a router. It builds and starts the real binary on a store in a temporary directory, and stops it at the end.
 //
 //	go run ./tests/load [-duration 10s] [-rate 1000] [-publishers 64] [-size 1024] [-json]
+//
+// With -fanout it measures topics instead: SNS Publish to 1 to 1,000 queues, beside SendMessageBatch to the same queues, and to
+// 10,000 filtered subscriptions of which 5 match.
 package main
 
 import (
@@ -34,6 +37,7 @@ type settings struct {
 	binary     string
 	asJSON     bool
 	profile    string
+	fanOut     bool
 }
 
 func main() {
@@ -45,10 +49,15 @@ func main() {
 	flag.StringVar(&s.binary, "binary", "", "the router's binary; built if empty")
 	flag.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile of the router at full load to this file")
 	flag.BoolVar(&s.asJSON, "json", false, "print the result as JSON")
+	flag.BoolVar(&s.fanOut, "fanout", false, "measure topics instead")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, s); err != nil {
+	what := run
+	if s.fanOut {
+		what = fanOut
+	}
+	if err := what(ctx, s); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		stop()
 		os.Exit(1)
@@ -85,13 +94,8 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if s.binary == "" {
-		s.binary = filepath.Join(dir, "router")
-		build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "./cmd/router")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("building the router: %w", err)
-		}
+	if err := s.build(ctx, dir); err != nil {
+		return err
 	}
 	fn := newFunction()
 	defer fn.close()
@@ -149,6 +153,20 @@ func run(ctx context.Context, s settings) error {
 	res.Posts = float64(posts) / time.Since(began).Seconds()
 	res.DeliveredBy = res.Delivered / res.Posts
 	return show(s, res)
+}
+
+// build makes the binary, unless one is named.
+func (s *settings) build(ctx context.Context, dir string) error {
+	if s.binary != "" {
+		return nil
+	}
+	s.binary = filepath.Join(dir, "router")
+	build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "./cmd/router")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("building the router: %w", err)
+	}
+	return nil
 }
 
 func progress(s settings, format string, args ...any) {
@@ -315,14 +333,19 @@ func (l *loader) post(ctx context.Context, url string, body []byte) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := l.client.Do(req)
+	return do(l.client, req)
+}
+
+// do makes a request that must succeed.
+func do(client *http.Client, req *http.Request) error {
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, res.Body)
+	text, _ := io.ReadAll(res.Body)
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answered %s", url, res.Status)
+		return fmt.Errorf("%s answered %s: %.300s", req.URL, res.Status, text)
 	}
 	return nil
 }
@@ -434,7 +457,6 @@ func freeAddress() (string, error) {
 }
 
 func startRouter(ctx context.Context, binary, dir, functionURL string, profiles bool) (*router, error) {
-	file := filepath.Join(dir, "router.yaml")
 	yaml := fmt.Sprintf(`
 functions:
   sink: {url: "%s", max_in_flight: 256}
@@ -443,9 +465,15 @@ rules:
     when: {source: [load]}
     targets: [{function: sink}]
 `, functionURL)
-	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "router.yaml"), []byte(yaml), 0o600); err != nil {
 		return nil, err
 	}
+	return serve(ctx, binary, dir, profiles)
+}
+
+// serve starts a router with the file in a directory and returns when it is ready.
+func serve(ctx context.Context, binary, dir string, profiles bool) (*router, error) {
+	file := filepath.Join(dir, "router.yaml")
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
