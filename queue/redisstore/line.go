@@ -188,7 +188,7 @@ func (l *line) exchange(batch []*request, cmds []redis.Cmder) []redis.Cmder {
 	}
 	pipe := l.node.Pipeline()
 	_ = pipe.BatchProcess(ctx, cmds...)
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	_, failed := pipe.Exec(ctx) // each command has its own error, unless no connection could be made
 	var unconfirmed error
 	if wait != nil && first.written {
 		unconfirmed = l.confirm.judge(wait)
@@ -196,6 +196,12 @@ func (l *line) exchange(batch []*request, cmds []redis.Cmder) []redis.Cmder {
 	for _, r := range batch {
 		r.written = first.written
 		r.reply, r.err = r.cmd.Result()
+		if r.err == nil && !first.written {
+			r.reply, r.err = nil, failed
+			if failed == nil {
+				r.err = errShape
+			}
+		}
 		if errors.Is(r.err, redis.Nil) {
 			r.reply, r.err = nil, nil
 		}

@@ -323,6 +323,9 @@ func (s *settings) setParam(name, value string) (err error) {
 	case "password":
 		return invalid(name, "is no parameter: it goes before the hosts, into password_file or into %s", passwordVariable)
 	default:
+		if strings.ContainsAny(name, "@:/") { // the end of a password with a question mark, which must not be shown
+			return invalid("store", "has a ? before its hosts: in a password it is written %%3F")
+		}
 		return invalid(name, "is no parameter of a redis URL")
 	}
 	return err

@@ -37,6 +37,13 @@ local function time_of(arg)
   return ms
 end
 
+-- longer_by is by how much longer than it counts a token is kept: by the server's time its expiry and the time that it counts to are
+-- the same, but by another, in tests, they are not.
+local function longer_by(now_arg)
+  if now_arg == '' or sub(now_arg, 1, 1) == '+' then return 60000 end
+  return 86400000
+end
+
 local function hex(ms) return fmt('%011x', ms) end
 
 -- A sequence number is 16 hexadecimal digits: 11 of milliseconds and 5 of a counter. It is also the message's ID in its
