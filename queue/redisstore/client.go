@@ -322,6 +322,13 @@ func (c *client) newMaster(node *redis.Client) *master {
 	m.durable = &line{
 		node: node.WithTimeout(replyTimeout + c.confirm), senders: senders, running: &c.running, silent: &m.silent,
 		confirm: confirm, confirmMS: c.confirm.Milliseconds(),
+		unconfirmed: func(err error) {
+			if err != nil {
+				c.log(LogWarn, fmt.Sprintf("%s: %v; until they are again, what writes is answered by an error", m.addr, err))
+				return
+			}
+			c.log(LogInfo, m.addr+": writes are confirmed again")
+		},
 	}
 	return m
 }

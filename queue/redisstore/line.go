@@ -67,6 +67,10 @@ type line struct {
 	confirmMS int64
 	running   *sync.WaitGroup // counts senders
 	silent    *atomic.Bool    // the master's
+	// unconfirmed is called when a batch is the first that is not confirmed, with the reason, and when one is again, with nil. Nil if
+	// nobody wants to know.
+	unconfirmed func(error)
+	failing     atomic.Bool // the last batch was not confirmed
 
 	mu      sync.Mutex
 	waiting []*request
@@ -192,6 +196,9 @@ func (l *line) exchange(batch []*request, cmds []redis.Cmder) []redis.Cmder {
 	var unconfirmed error
 	if wait != nil && first.written {
 		unconfirmed = l.confirm.judge(wait)
+		if is := unconfirmed != nil; l.failing.Swap(is) != is && l.unconfirmed != nil {
+			l.unconfirmed(unconfirmed)
+		}
 	}
 	for _, r := range batch {
 		r.written = first.written
