@@ -64,8 +64,11 @@ func readPeeked(a *answer, local moment, id queue.ID, partition int) (all []queu
 	return all, nil
 }
 
-// scanLimit bounds what one call of the function reads, during which Redis does nothing else.
-const scanLimit = 500
+// scanLimit and scanBytes bound what one call of the function reads, during which Redis does nothing else.
+const (
+	scanLimit = 500
+	scanBytes = 4 << 20
+)
 
 // Scan implements [queue.Store].
 func (s *Store) Scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResult, error) {
@@ -95,11 +98,11 @@ func (s *Store) scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResu
 		if ends && req.Until.At == res.Next.At {
 			until = hex16(req.Until.Sequence)
 		}
-		limit, most := req.Limit-len(res.Messages), 0
+		limit, most := req.Limit-len(res.Messages), scanBytes
 		if limit == 0 || req.MaxBytes > 0 && bytes >= req.MaxBytes && len(res.Messages) > 0 {
 			limit, most = 1, 1 // whether there is more is asked with the smallest question
 		} else if req.MaxBytes > 0 {
-			most = max(req.MaxBytes-bytes, 1)
+			most = min(most, max(req.MaxBytes-bytes, 1))
 		}
 		reply, err := s.call(ctx, shardOf(req.Queue, p), "scan", read, s.time(req.Now), s.base(req.Queue, p), hex16(res.Next.Sequence), until,
 			min(limit, scanLimit), most, int(req.Kind))

@@ -50,13 +50,15 @@ local function scan(keys, argv)
   if argv[7] and st.kind ~= tonumber(argv[7]) then return redis.error_reply('SB KIND') end
   local till = argv[4] == '' and '+' or '(' .. entry_id(argv[4])
   local limit, max_bytes = tonumber(argv[5]), tonumber(argv[6])
+  if max_bytes <= 0 then max_bytes = nil end
+  local count, bytes, read = 0, 0, 0 -- bytes are those of the bodies, read those of the messages
   -- Two streams are merged, of which one may be empty.
   local function reader(stream)
-    local s = { at = '[' }
+    local s = {}
     local from, at, page, done = entry_id(argv[3]), 1, {}, false
-    local step = min(limit + 1, 64)
     function s.peek()
       if not page[at] and not done then
+        local step = min(limit + 1 - count, page_size(st, count, read, (max_bytes or PAGE_BYTES + bytes) - bytes))
         page = call('XRANGE', st.base .. stream, from, till, 'COUNT', step)
         at, done = 1, #page < step
         if #page > 0 then from = '(' .. page[#page][1] end
@@ -71,7 +73,6 @@ local function scan(keys, argv)
     return s
   end
   local m, n = reader('m'), st.kind ~= LOG and reader('n') or nil
-  local count, bytes = 0, 0
   while true do
     local a, b = m.peek(), n and n.peek()
     local seq, from = a, m
@@ -82,11 +83,11 @@ local function scan(keys, argv)
       break
     end
     local h, blob = from.take()
-    if count > 0 and max_bytes > 0 and bytes + h.length > max_bytes then
+    if count > 0 and max_bytes and bytes + h.length > max_bytes then
       out[2] = 1
       break
     end
-    count, bytes = count + 1, bytes + h.length
+    count, bytes, read = count + 1, bytes + h.length, read + #blob
     show(st, out, seq, h, blob)
   end
   return out
