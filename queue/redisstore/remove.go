@@ -80,7 +80,7 @@ func (s *Store) DropEmpty(ctx context.Context, _ time.Time, id queue.ID) (bool, 
 	return all, nil
 }
 
-// expireLimit is how many messages of a queue one call removes at most.
+// expireLimit is how many messages one call of the function removes at most.
 const expireLimit = 500
 
 // Expire implements [queue.Store].
