@@ -420,3 +420,57 @@ func TestExpireIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// What reads many queues, or many messages of one key, does so in pieces, and returns all.
+func TestReadsAreInPieces(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t, inMemory)
+	s := openAt(t, srv)
+	const queues, keyed = 250, 2300
+	fill(t, s, testTime, 1, queue.Standard, queues, 10, func(i int, e *queue.Entry) { e.Queue += queue.ID(i) })
+	ids := make([]queue.ID, queues+1) // and one that is not there
+	for i := range ids {
+		ids[i] = queue.ID(i + 1)
+	}
+	calls := monitor(t, srv, func() {
+		stats, err := s.Stats(t.Context(), testTime, ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range stats {
+			if want := int64(min(1, queues-i)); stats[i].Total() != want {
+				t.Errorf("queue %d has %d messages, want %d", i+1, stats[i].Total(), want)
+			}
+		}
+	})
+	for i := range calls {
+		if n := calls[i].sum(among("GET")); n > 100 {
+			t.Errorf("one call counts %d queues, want at most 100", n)
+		}
+	}
+
+	fill(t, s, testTime, 500, queue.Log, keyed, 10, func(_ int, e *queue.Entry) { e.Key = "many" })
+	fill(t, s, testTime, 500, queue.Log, 1000, 10, func(_ int, e *queue.Entry) { e.Key = "a thousand" })
+	fill(t, s, testTime, 500, queue.Log, 20, 1<<20, func(_ int, e *queue.Entry) { e.Key = "large" })
+	for _, c := range []struct {
+		key        string
+		want, most int // messages, of all and of one call
+	}{{"many", keyed, 1000}, {"a thousand", 1000, 1000}, {"large", 20, 4}, {"none", 0, 0}} {
+		calls := monitor(t, srv, func() {
+			got, err := s.Get(t.Context(), testTime, 500, c.key)
+			if err != nil || len(got) != c.want {
+				t.Fatalf("%s: %d messages, %v; want %d", c.key, len(got), err, c.want)
+			}
+			for i := 1; i < len(got); i++ {
+				if got[i].Message.Sequence <= got[i-1].Message.Sequence {
+					t.Fatalf("%s: message %d is not after the one before it", c.key, i)
+				}
+			}
+		})
+		for i := range calls {
+			if n := calls[i].sum(among("XRANGE")); n > c.most {
+				t.Errorf("%s: one call reads %d messages, want at most %d", c.key, n, c.most)
+			}
+		}
+	}
+}

@@ -24,18 +24,27 @@ local function show(st, out, seq, h, blob)
   insert(out, blob)
 end
 
--- get: now, base, key hash. Returns what show adds.
+-- get: now, base, key hash, limit, after (a sequence or ""). Returns now, the sequence after which there may be more or "", and what
+-- show adds.
 local function get(keys, argv)
   local now = time_of(argv[1])
   local st = load_state(argv[2], now)
-  local out = { fmt('%d', now) }
+  local out = { fmt('%d', now), '' }
   if not st or st.kind == DROPPED then return out end
-  local key = argv[3]
-  local members = call('ZRANGEBYLEX', st.base .. 'k', '[' .. key, '[' .. key .. '~')
+  local key, limit, after = argv[3], tonumber(argv[4]), argv[5]
+  local members = call('ZRANGEBYLEX', st.base .. 'k', (after == '' and '[' or '(') .. key .. after, '[' .. key .. '~', 'LIMIT', 0, limit)
+  local read = 0
   for i = 1, #members do
     local seq = sub(members[i], #key + 1)
     local h, blob = fetch(st, seq)
-    if h then show(st, out, seq, h, blob) end
+    if h then
+      show(st, out, seq, h, blob)
+      read = read + #blob
+    end
+    if read >= PAGE_BYTES or i == limit then
+      out[2] = seq
+      break
+    end
   end
   return out
 end
