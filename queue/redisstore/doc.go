@@ -37,6 +37,7 @@
 //	{tag}:q<q>:rate  string  tokens of a rate limit that all nodes share
 //	{tag}:queues     set     queues that hold something
 //	{tag}:t:<token>  string  what an append with that token answered; {tag}:T:<token> for all shards of a cluster
+//	{tag}:p:<token>  string  in how many pieces an append with that token is made; see pieces.go
 //	{tag}:o          hash    outbox: what is on its way to another shard; zset ot: by since when
 //	{tag}:lease:<n>  string  holder of a lease
 //	{tag}:wake       channel IDs of queues worth a look; "@" and a revision of the definitions

@@ -54,50 +54,52 @@ func parallel[V any](groups map[int]V, f func(shard int, group V) error) error {
 func (s *Store) appendScattered(ctx context.Context, req queue.AppendRequest, entries []placed) (queue.AppendResult, error) {
 	groups := map[int][]int{}
 	for i := range entries {
-		shard := entries[i].shard()
+		shard := entries[0].shard()
+		if s.c.scattered() {
+			shard = entries[i].shard()
+		}
 		groups[shard] = append(groups[shard], i)
 	}
-	home := nameShard(req.Token)
-	key := s.c.tag(home) + ":T:" + digest(req.Token)
 	if req.Token != "" {
-		reply, err := s.call(ctx, home, "done", read, s.time(req.Now), key, req.Digest)
-		if err != nil {
-			return queue.AppendResult{}, err
-		}
-		if text, _ := reply.(string); text != "" {
-			return repeatedResults(text)
+		if res, done, err := s.appendDone(ctx, req); done || err != nil {
+			return res, err
 		}
 	}
-	if len(groups) > 1 || req.Token != "" {
+	pieces, _ := weigh(entries)
+	if len(groups) > 1 || pieces > 1 || req.Token != "" {
 		if err := s.checkAlive(ctx, entries, groups); err != nil {
 			return queue.AppendResult{}, err
 		}
 	}
 	res := queue.AppendResult{Results: make([]queue.Appended, len(entries))}
 	if req.Token != "" {
-		begun, err := s.call(ctx, home, "once", durable|idempotent, s.time(req.Now), key, millis(req.TokenWindow), req.Digest, "")
+		begun, err := s.beginAppend(ctx, req, pieces)
 		if err != nil {
 			return queue.AppendResult{}, err
 		}
 		// Another call is doing the same, or has broken off. What it has done is not done again.
-		res.Repeated = begun != ""
+		res.Repeated, pieces = begun.before, begun.pieces
 	}
 	var mu sync.Mutex
 	err := parallel(groups, func(shard int, indexes []int) error {
-		part := make([]placed, len(indexes))
-		for k, i := range indexes {
-			part[k] = entries[i]
-		}
-		got, err := s.appendTo(ctx, shard, req, part)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for k, i := range indexes {
-			if k < len(got.Results) { // fewer if the token was used by a call that was different
-				res.Results[i] = got.Results[k]
+		for number, piece := range split(entries, indexes, pieces) {
+			part := make([]placed, len(piece))
+			for k, i := range piece {
+				part[k] = entries[i]
 			}
+			of := req
+			of.Token = pieceToken(req.Token, number, pieces)
+			got, err := s.appendTo(ctx, shard, of, part)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			for k, i := range piece {
+				if k < len(got.Results) { // fewer if the token was used by a call that was different
+					res.Results[i] = got.Results[k]
+				}
+			}
+			mu.Unlock()
 		}
 		return nil
 	})
@@ -105,9 +107,29 @@ func (s *Store) appendScattered(ctx context.Context, req queue.AppendRequest, en
 		return queue.AppendResult{}, err
 	}
 	if req.Token != "" {
-		_, err = s.call(ctx, home, "once", durable|idempotent, s.time(req.Now), key, millis(req.TokenWindow), req.Digest, putResults(res.Results))
+		results := putResults(res.Results)
+		if !s.c.scattered() {
+			results = putTexts(res.Results)
+		}
+		_, err = s.call(ctx, nameShard(req.Token), "once", durable|idempotent, s.time(req.Now), s.resultsKey(req.Token),
+			millis(req.TokenWindow), req.Digest, results)
 	}
 	return res, err
+}
+
+// appendDone returns what an append under the same token has answered.
+func (s *Store) appendDone(ctx context.Context, req queue.AppendRequest) (res queue.AppendResult, done bool, err error) {
+	reply, err := s.call(ctx, nameShard(req.Token), "done", read, s.time(req.Now), s.resultsKey(req.Token), req.Digest)
+	text, _ := reply.(string)
+	if err != nil || text == "" {
+		return queue.AppendResult{}, false, err
+	}
+	if s.c.scattered() {
+		res, err = repeatedResults(text)
+	} else {
+		res, err = textResults(text)
+	}
+	return res, true, err
 }
 
 // checkAlive fails if one of the queues can not take anything, so that in most cases none gets something that another one
@@ -117,12 +139,16 @@ func (s *Store) checkAlive(ctx context.Context, entries []placed, groups map[int
 		if s.c.full(shard) {
 			return queue.ErrStoreFull
 		}
-		args := make([]any, 0, 2*len(indexes))
-		for _, i := range indexes {
-			args = append(args, s.base(entries[i].Queue, entries[i].partition), int(entries[i].Kind))
+		for some := range slices.Chunk(indexes, pieceEntries) {
+			args := make([]any, 0, 2*len(some))
+			for _, i := range some {
+				args = append(args, s.base(entries[i].Queue, entries[i].partition), int(entries[i].Kind))
+			}
+			if _, err := s.call(ctx, shard, "alive", read, args...); err != nil {
+				return err
+			}
 		}
-		_, err := s.call(ctx, shard, "alive", read, args...)
-		return err
+		return nil
 	})
 }
 
