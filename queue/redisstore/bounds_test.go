@@ -474,3 +474,29 @@ func TestReadsAreInPieces(t *testing.T) {
 		}
 	}
 }
+
+// A rebuild is one call, but does not have all messages in memory at once.
+func TestRebuildReadsPages(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t, inMemory)
+	s := openAt(t, srv)
+	const size = 256 << 10
+	fill(t, s, testTime, 1, queue.Standard, 80, size, nil)
+	if _, err := srv.Do(t.Context(), "DEL", s.base(1, 0)+"s"); err != nil {
+		t.Fatal(err)
+	}
+	calls := monitor(t, srv, func() {
+		got, err := s.Receive(t.Context(), queue.ReceiveRequest{Now: testTime, Queue: 1, Max: 1, Visibility: time.Minute})
+		if err != nil || len(got.Messages) != 1 {
+			t.Errorf("%d messages, %v", len(got.Messages), err)
+		}
+	})
+	for _, c := range calls[0].commands {
+		if n := asked(c); n > 4<<20/size+1 {
+			t.Errorf("a page of %d messages: %q", n, c)
+		}
+	}
+	if stats, err := s.Stats(t.Context(), testTime, []queue.ID{1}); err != nil || stats[0].Total() != 80 {
+		t.Errorf("%+v, %v", stats, err)
+	}
+}
