@@ -123,12 +123,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	}
 	s.ready.Store(false)
 	if failure == nil && s.parts.Drain > 0 {
+		s.log.Info().Stringer("for", s.parts.Drain).Msg("draining: requests are still taken, and /readyz says that no more should come")
 		s.draining.Store(true)
 		select {
 		case err := <-failed:
 			failure = fmt.Errorf("serving HTTP: %w", err)
 		case <-time.After(s.parts.Drain):
 		}
+	}
+	if failure == nil {
+		s.log.Info().Msg("stopping")
 	}
 	stop()
 	err := shutdown(ctx, srv, grace)

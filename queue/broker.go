@@ -37,6 +37,7 @@ type Broker struct {
 	clock  *Clock
 	queues *catalog.Table[Definition]
 	names  *catalog.View[names]
+	plans  *catalog.View[plans]
 
 	pollers pollers
 	leases  *Leases
@@ -44,12 +45,17 @@ type Broker struct {
 
 // NewBroker returns a broker over a store and the definitions in a catalog. Both stay the caller's to close.
 func NewBroker(store Store, definitions *catalog.Catalog, clock *Clock) *Broker {
-	return &Broker{
+	b := &Broker{
 		store: store, clock: clock,
 		queues: catalog.NewTable[Definition](definitions, Table),
 		names:  catalog.NewView(definitions, []string{Table}, buildNames),
+		plans:  catalog.NewView(definitions, []string{Table}, buildPlans),
 		leases: newLeases(store, uuid.NewString()),
 	}
+	if spreader, ok := store.(Spreader); ok {
+		spreader.Planned(b.planned)
+	}
+	return b
 }
 
 // Store returns the store, for packages that append and receive by incarnation (topics, rules, dispatch).
@@ -135,8 +141,8 @@ func (b *Broker) checkDeadLetter(name Name, def Definition) error {
 
 // Update calls change with a definition of its own and makes the queue's be what that has become; what change does is all
 // or nothing, and it is called again if the definition was changed meanwhile. One that is Equal to what it was is not
-// written. The definition must be as Create demands; a dead-letter queue is looked at only if it is named anew, so that what
-// has become of the old one keeps nothing else from being changed. Whether a queue is FIFO can not be changed.
+// written. The definition must be as Create demands, and be able to follow what it was (see [Definition.CheckChange]); a dead-letter
+// queue is looked at only if it is named anew, so that what has become of the old one keeps nothing else from being changed.
 //
 // Errors: [ErrNotFound], a [*catalog.ManagedError] for a queue that a file declares, joined [*InvalidError]s, and change's own
 // as it is.
@@ -150,8 +156,8 @@ func (b *Broker) Update(ctx context.Context, name Name, change func(*Definition)
 			*def = before // as it is written, so that it is not written again
 			return nil
 		}
-		if def.FIFO != before.FIFO {
-			return &InvalidError{Field: "fifo", Reason: "can not be changed"}
+		if err := def.CheckChange(&before); err != nil {
+			return err
 		}
 		if err := def.Validate(name.Name); err != nil {
 			return err

@@ -94,7 +94,7 @@ type Definition struct {
 	MaxInFlight int `json:"max_in_flight,omitempty" yaml:"max_in_flight"`
 	// Partitions, 1 to 64, is over how many places a shared store spreads the queue, so that it is not bound to one server; zero
 	// means 1. See [Spreader] for what a queue with more than one does not promise. It can grow, not shrink, and that of a FIFO queue
-	// can not be changed once it had a message; a FIFO queue must have the deduplication scope group. The embedded store has one place.
+	// can not be changed at all; a FIFO queue must have the deduplication scope group. The embedded store has one place.
 	Partitions int `json:"partitions,omitempty" yaml:"partitions"`
 	// ContentBasedDeduplication derives a missing deduplication ID of a FIFO message from its body (SHA-256).
 	ContentBasedDeduplication bool `json:"content_based_deduplication,omitempty" yaml:"content_based_deduplication"`

@@ -9,11 +9,16 @@ import (
 
 const (
 	retireBatch = 100
+	// retireBytes bounds the bodies of a batch, which a shared store moves in one go.
+	retireBytes = 4 << 20
 	// retireLease hides what is about to be moved from a second retirement of the same queue.
 	retireLease = time.Minute
 	// RetireAhead is how far ahead of the clock a queue that is being retired is read, so that what is delayed or leased is
 	// received too. It is longer than any delay or lease. A store keeps a clock for each queue, so no other one sees it.
 	RetireAhead = 400 * 24 * time.Hour
+	// retirePause is how long to wait when what is left can not be received, as another retirement has it, or one that broke off
+	// had: first and at most.
+	retirePause, retirePauseMax = 100 * time.Millisecond, time.Second
 )
 
 // Retire ends a queue whose definition is gone: what is left in it goes to the built-in dead-letter queue of its account
@@ -22,7 +27,7 @@ const (
 func (b *Broker) Retire(ctx context.Context, id ID, name Name, kind Kind) (moved int, err error) {
 	b.pollers.tell(id)
 	fail := func(err error) (int, error) { return moved, fmt.Errorf("retiring queue %s: %w", name.Name, err) }
-	for {
+	for pause := retirePause; ; {
 		dropped, err := b.store.DropEmpty(ctx, b.Now(), id)
 		if err != nil {
 			return fail(err)
@@ -34,7 +39,14 @@ func (b *Broker) Retire(ctx context.Context, id ID, name Name, kind Kind) (moved
 		if err != nil {
 			return fail(err)
 		}
-		moved += n
+		if moved += n; n > 0 {
+			pause = retirePause
+			continue
+		}
+		if sleep(ctx, pause); ctx.Err() != nil {
+			return fail(ctx.Err())
+		}
+		pause = min(2*pause, retirePauseMax)
 	}
 }
 
@@ -47,7 +59,8 @@ func (b *Broker) retireSome(ctx context.Context, id ID, name Name, kind Kind) (i
 		return 0, errors.New("it is the built-in dead-letter queue")
 	}
 	res, err := b.store.Receive(ctx, ReceiveRequest{
-		Now: b.Now().Add(RetireAhead), Queue: id, Kind: kind, Max: retireBatch, Visibility: retireLease,
+		Now: b.Now().Add(RetireAhead), Queue: id, Kind: kind, Max: retireBatch, MaxBytes: retireBytes,
+		Visibility: retireLease,
 	})
 	if err != nil {
 		return 0, err

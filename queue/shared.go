@@ -27,8 +27,13 @@ type Spreader interface {
 	// Spread spreads a queue over n partitions, at least 1, or does nothing if there are as many already. What is appended from then
 	// on, by any node a moment later, goes to all of them. A queue with more than one keeps order within message groups of a FIFO
 	// queue only, its tenants take turns within partitions, and an in-flight limit is kept by each partition with its share.
-	// It fails with an [*InvalidError] for more partitions than the store has, for a log, and for a FIFO queue that ever had a
-	// message. A message with a DedupID is compared with those of its partition, so for a FIFO queue the group must be part of
-	// Entry.Dedup.
+	// It fails with an [*InvalidError] for more partitions than the store has and for a log. A FIFO queue that has had a message
+	// keeps the order of its groups only if all nodes knew of the partitions before; see Planned. A message with a DedupID is
+	// compared with those of its partition, so for a FIFO queue the group must be part of Entry.Dedup.
 	Spread(ctx context.Context, queue ID, kind Kind, n int) error
+
+	// Planned gives the store a function that tells over how many partitions a queue is to be spread by its definition, 1 if that is
+	// not known. A queue has as many even before Spread: a node that knows a definition puts no message elsewhere than the
+	// next one does. It is called once, before anything else.
+	Planned(partitions func(queue ID) int)
 }

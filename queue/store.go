@@ -31,7 +31,10 @@ type ID uint64
 // it is unknown whether it happened.
 type Store interface {
 	// Append adds messages to queues: all entries or none, in the order given within each queue. It fails with a
-	// [*DroppedError] when an entry names a dropped queue, with [ErrTokenReused], and with [ErrStoreFull].
+	// [*DroppedError] when an entry names a dropped queue, with [ErrTokenReused], and with [ErrStoreFull]. A store that several
+	// nodes share may make it piece by piece, all of one queue's entries or none, where the queues are in several places, or the
+	// entries more than 1,000 or 8 MiB: then an error may mean that some queues have theirs, and a repetition with the same token
+	// does what is missing.
 	//
 	// With a token that was used within its window by a call with the same Digest, nothing is appended and the first call's
 	// results are returned with Repeated set, whatever the entries are now (even if one names a dropped queue).

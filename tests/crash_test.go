@@ -226,29 +226,36 @@ func decodeMessages(book *ledger, answer *harness.Answer) []harness.Message {
 // settleUp takes everything that is left and compares it with the ledger.
 func settleUp(t *testing.T, r *harness.Router, book *ledger, sink *harness.Collector) {
 	t.Helper()
-	empty := func(queue string, take func(m harness.Message, started time.Time)) {
+	empty := func(queue string, took func(m harness.Message, started time.Time), gone func(m harness.Message)) {
 		harness.Until(t, queue+" to be empty", func() (bool, string) {
 			started := time.Now()
 			for _, m := range r.Receive(queue, "max=100&wait=1s") {
-				take(m, started)
-				r.Delete(queue, m.Receipt)
+				took(m, started)
+				answer := r.Do(http.MethodDelete, "/v1/queues/"+queue+"/messages/"+m.Receipt, nil, "")
+				if answer.Status == http.StatusConflict {
+					break // the machine was so busy that the lease ran out; the message and those behind it come again
+				}
+				if answer.Status/100 != 2 {
+					t.Fatalf("deleting from %s: %s", queue, answer)
+				}
+				gone(m)
 			}
 			s := r.Stats(queue)
 			return s == harness.QueueStats{}, fmt.Sprintf("%+v", s)
 		})
 	}
-	empty("parcels", func(m harness.Message, started time.Time) { book.received(m.Body, started); book.deleted(m.Body) })
+	empty("parcels", func(m harness.Message, started time.Time) { book.received(m.Body, started) },
+		func(m harness.Message) { book.deleted(m.Body) })
 	empty("groups.fifo", func(m harness.Message, _ time.Time) {
 		book.numberReceived(m.Group, m.Body)
 		book.numberDeleting(m.Group, m.Body)
-		book.numberDeleted(m.Group, m.Body)
-	})
+	}, func(m harness.Message) { book.numberDeleted(m.Group, m.Body) })
 	audit := map[string]bool{}
 	empty("audit", func(m harness.Message, _ time.Time) {
 		var envelope struct{ ID string }
 		mustJSON(t, m.Body, &envelope)
 		audit[envelope.ID] = true
-	})
+	}, func(harness.Message) {})
 	harness.Until(t, "every published event to reach the function", func() (bool, string) {
 		delivered := map[string]bool{}
 		for _, q := range sink.Requests("/sink") {

@@ -106,7 +106,7 @@ func TestMigrate(t *testing.T) {
 	}
 	r = start(first, "--store", url)
 	m.check(t, r.Client)
-	if _, stderr := migrateStore(t, 1, "--from", url, "--to", second); !strings.Contains(stderr, "1 nodes use") {
+	if _, stderr := migrateStore(t, 1, "--from", url, "--to", second); !strings.Contains(stderr, "in use by 1 of its routers") {
 		t.Errorf("migrating while a router runs: %s", stderr)
 	}
 	r.Stop()

@@ -70,6 +70,21 @@ rules: [{name: first, targets: [{queue: a}]}]
 	}
 }
 
+// TestReloadThatCanNotFollow: over how many partitions a FIFO queue is spread stays, since its groups would change places. An edit that
+// says otherwise changes nothing, neither while the router runs nor when it starts.
+func TestReloadThatCanNotFollow(t *testing.T) {
+	t.Parallel()
+	const before, after = `queues: {a.fifo: {fifo: true, deduplication_scope: group, partitions: 2}}`,
+		`queues: {a.fifo: {fifo: true, deduplication_scope: group, partitions: 3}, b: {}}`
+	r := harness.Start(t, harness.Options{Config: before})
+	r.WriteConfig(after)
+	r.Stderr.WaitFor(t, "queue a.fifo: partitions of a FIFO queue can not be changed: it has 2")
+	wantProblem(t, r.Do(http.MethodGet, "/v1/queues/b", nil, ""), 404, "b")
+	if a := r.Do(http.MethodGet, "/v1/queues/a.fifo", nil, ""); !strings.Contains(string(a.Body), `"partitions":2`) {
+		t.Errorf("the queue is %s", a)
+	}
+}
+
 // TestFileOwnsItsDefinitions: the APIs may not change or delete what the file declares, and the file may not take what an API
 // has made.
 func TestFileOwnsItsDefinitions(t *testing.T) {

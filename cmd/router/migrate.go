@@ -49,7 +49,7 @@ Exits with 1 if anything is not as it should be.`,
 	flags.SortFlags = false
 	flags.StringVar(&o.From, "from", "", "`store` to copy: a directory, or redis://HOST:PORT/")
 	flags.StringVar(&o.To, "to", "", "empty `store` to copy to")
-	flags.BoolVar(&o.DryRun, "dry-run", false, "only count what is to be copied")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "only count what is to be copied, without a look at the target")
 	flags.BoolVar(&o.Restart, "restart", false, "erase first what a migration that was broken off has left in --to")
 	return cmd
 }

@@ -168,6 +168,9 @@ func (c *Catalog) reloadAll(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading definitions: %w", err)
 	}
+	if revision == 0 && old.revision > 0 {
+		return ErrLost
+	}
 	if revision == old.revision && len(changes) == 0 {
 		c.lastID = max(lastID, c.lastID)
 		return nil

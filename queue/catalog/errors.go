@@ -18,6 +18,9 @@ var (
 	// ErrUnavailable says that a backend on the network can not be reached, or did not confirm in time what it was asked to, or
 	// that this node can not know what other nodes have changed. Trying again later helps.
 	ErrUnavailable = errors.New("store is not available")
+	// ErrLost, an ErrUnavailable, says that the backend holds no definitions where it had some: it lost all that it had. What this
+	// process knew stays, and nothing is answered from it. A start that declares the definitions anew ends it, of any node.
+	ErrLost = fmt.Errorf("%w: it has lost all definitions, and so all messages; start a router anew to begin with an empty store", ErrUnavailable)
 )
 
 // ManagedError says that a file declares the record, so that the APIs may not change or delete it.

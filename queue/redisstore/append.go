@@ -9,7 +9,7 @@ import (
 	"github.com/signalbox-mq/signalbox/queue"
 )
 
-// Append implements [queue.Store]. See scatter.go for queues in several slots of a cluster.
+// Append implements [queue.Store]. See scatter.go for queues in several slots of a cluster, and pieces.go for very many.
 func (s *Store) Append(ctx context.Context, req queue.AppendRequest) (queue.AppendResult, error) {
 	if len(req.Entries) == 0 {
 		return queue.AppendResult{}, &queue.InvalidError{Field: "entries", Reason: "must not be empty"}
@@ -26,7 +26,8 @@ func (s *Store) Append(ctx context.Context, req queue.AppendRequest) (queue.Appe
 			scattered = scattered || entries[i].shard() != home
 		}
 	}
-	if scattered {
+	// What may have been a larger append when it was called under its token before is treated like one.
+	if pieces, near := weigh(entries); scattered || pieces > 1 || near && req.Token != "" {
 		return s.appendScattered(ctx, req, entries)
 	}
 	return s.appendTo(ctx, home, req, entries)

@@ -73,7 +73,10 @@ type master struct {
 	// silent says that it did not answer to the last looks. Nothing is sent to it then, so that calls whose outcome would not
 	// be known wait for it, or for its successor.
 	silent atomic.Bool
-	missed int // looks without an answer; only look uses it
+	// missed counts looks without an answer, and refuses says that the last one was refused, for example for a wrong password. Only
+	// look uses them.
+	missed  int
+	refuses bool
 }
 
 // dial connects to the servers of a URL, checks them and loads the library. It tries for Options.DialTimeout. An error that
@@ -319,6 +322,13 @@ func (c *client) newMaster(node *redis.Client) *master {
 	m.durable = &line{
 		node: node.WithTimeout(replyTimeout + c.confirm), senders: senders, running: &c.running, silent: &m.silent,
 		confirm: confirm, confirmMS: c.confirm.Milliseconds(),
+		unconfirmed: func(err error) {
+			if err != nil {
+				c.log(LogWarn, fmt.Sprintf("%s: %v; until they are again, what writes is answered by an error", m.addr, err))
+				return
+			}
+			c.log(LogInfo, m.addr+": writes are confirmed again")
+		},
 	}
 	return m
 }

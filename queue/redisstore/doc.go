@@ -37,6 +37,7 @@
 //	{tag}:q<q>:rate  string  tokens of a rate limit that all nodes share
 //	{tag}:queues     set     queues that hold something
 //	{tag}:t:<token>  string  what an append with that token answered; {tag}:T:<token> for all shards of a cluster
+//	{tag}:p:<token>  string  in how many pieces an append with that token is made; see pieces.go
 //	{tag}:o          hash    outbox: what is on its way to another shard; zset ot: by since when
 //	{tag}:lease:<n>  string  holder of a lease
 //	{tag}:wake       channel IDs of queues worth a look; "@" and a revision of the definitions
@@ -69,6 +70,14 @@
 //
 // A standard receive may hand out a message before it is confirmed. If the message then is lost with its master, and its sender, who
 // was told that nothing is known, sends it again, be it under its token, it is handed out again with another sequence number.
+//
+// # How long a call takes
+//
+// As long as a function runs, Redis does nothing else. So each does a piece of work that does not grow with what a queue holds, nor
+// with how large its messages are: it returns, reads or removes some hundreds of messages, or some MiB, and the store calls again for
+// the rest. bounds_test.go counts. The exceptions are what a caller puts into one call for one queue, and the rebuilding of a queue
+// that somebody has damaged, below: that takes one to three seconds for 100,000 messages. It is not done in slices, as nobody can use
+// the queue before it has ended, and each function would have to know of queues that are half done.
 //
 // # When somebody overwrites a key
 //

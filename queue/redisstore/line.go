@@ -67,6 +67,10 @@ type line struct {
 	confirmMS int64
 	running   *sync.WaitGroup // counts senders
 	silent    *atomic.Bool    // the master's
+	// unconfirmed is called when a batch is the first that is not confirmed, with the reason, and when one is again, with nil. Nil if
+	// nobody wants to know.
+	unconfirmed func(error)
+	failing     atomic.Bool // the last batch was not confirmed
 
 	mu      sync.Mutex
 	waiting []*request
@@ -188,14 +192,23 @@ func (l *line) exchange(batch []*request, cmds []redis.Cmder) []redis.Cmder {
 	}
 	pipe := l.node.Pipeline()
 	_ = pipe.BatchProcess(ctx, cmds...)
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	_, failed := pipe.Exec(ctx) // each command has its own error, unless no connection could be made
 	var unconfirmed error
 	if wait != nil && first.written {
 		unconfirmed = l.confirm.judge(wait)
+		if is := unconfirmed != nil; l.failing.Swap(is) != is && l.unconfirmed != nil {
+			l.unconfirmed(unconfirmed)
+		}
 	}
 	for _, r := range batch {
 		r.written = first.written
 		r.reply, r.err = r.cmd.Result()
+		if r.err == nil && !first.written {
+			r.reply, r.err = nil, failed
+			if failed == nil {
+				r.err = errShape
+			}
+		}
 		if errors.Is(r.err, redis.Nil) {
 			r.reply, r.err = nil, nil
 		}

@@ -2,9 +2,12 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
 const (
@@ -80,16 +83,31 @@ func (s *Store) Follow(ctx context.Context, caughtUp func(context.Context, uint6
 	}
 	timer := time.AfterFunc(nodeStale, func() { turn(true) })
 	defer timer.Stop()
+	f.inTouch = func() bool {
+		left := nodeStale - time.Since(f.reached)
+		if left > 0 {
+			timer.Reset(left)
+		}
+		return left > 0
+	}
+	lost := false
 	for {
 		err := f.round(ctx)
+		if is := errors.Is(err, catalog.ErrLost); is != lost {
+			lost = is
+			if lost {
+				s.c.log(LogError, err.Error())
+				turn(true)
+			}
+		}
 		switch {
 		case err == nil:
-			if left := nodeStale - time.Since(f.reached); left > 0 {
-				timer.Reset(left)
+			if f.inTouch() {
 				turn(false)
 			}
 		case ctx.Err() != nil:
 			return nil
+		case errors.Is(err, errOwnCommit):
 		default:
 			f.certain = false
 		}
@@ -111,7 +129,13 @@ type follower struct {
 	certain bool
 	// reached is when the store was last told, before it was.
 	reached time.Time
+	// inTouch notes that as of reached other nodes wait for this one, so that what it knows is good for some time. It returns false
+	// if that time is over.
+	inTouch func() bool
 }
+
+// errOwnCommit ends a round that would end only with a commit of this node, which waits for others.
+var errOwnCommit = errors.New("a commit of this node is under way")
 
 // round tells what this node has, after catching up if there is more.
 func (f *follower) round(ctx context.Context) error {
@@ -145,6 +169,10 @@ func (f *follower) round(ctx context.Context) error {
 			return err
 		}
 		f.reached = told
+		if f.certain {
+			// Others wait for this node with whatever there is that it does not have yet.
+			f.inTouch()
+		}
 		switch {
 		case committed == f.known:
 			f.certain = true
@@ -155,8 +183,8 @@ func (f *follower) round(ctx context.Context) error {
 			announced = committed
 		}
 		if behind { // its own commit is in the way
-			if err := sleep(ctx, pause); err != nil {
-				return err
+			if sleep(ctx, pause) != nil {
+				return errOwnCommit
 			}
 			pause = min(2*pause, lastBehindPause)
 		}

@@ -54,7 +54,7 @@ func Open(ctx context.Context, o Options, clock func() time.Time) (*Store, error
 		return nil, err
 	}
 	found := c.describe()
-	c.log(LogInfo, fmt.Sprintf("%s: %s; durability %s: %s", o, found.servers, found.durability, found.how))
+	c.log(LogInfo, fmt.Sprintf("%s: %s; durability %s", o, found.servers, found.how))
 	for _, text := range found.notes {
 		c.log(LogInfo, text)
 	}

@@ -181,6 +181,9 @@ func (o Options) settings(getenv func(string) string) (settings, error) {
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	authority, path, _ := strings.Cut(rest, "/")
+	if strings.Contains(path, "@") {
+		return s, invalid("url", "has a / before its hosts: in a user name or password it is written %%2F")
+	}
 	if err := s.setUser(&authority); err != nil {
 		return s, err
 	}
@@ -210,6 +213,13 @@ func (o Options) settings(getenv func(string) string) (settings, error) {
 	}
 	if err := s.readPasswords(getenv); err != nil {
 		return s, err
+	}
+	if s.user != "" && s.password == "" {
+		// The client would log in as the default user, and say nothing.
+		return s, invalid("url", "has a user and no password: it goes behind the user, into password_file or into %s", passwordVariable)
+	}
+	if s.mode == modeSentinel && s.master == "" {
+		return s, invalid("master", "must name the master that the sentinels watch")
 	}
 	return s, s.readCertificates()
 }
@@ -323,6 +333,9 @@ func (s *settings) setParam(name, value string) (err error) {
 	case "password":
 		return invalid(name, "is no parameter: it goes before the hosts, into password_file or into %s", passwordVariable)
 	default:
+		if strings.ContainsAny(name, "@:/") { // the end of a password with a question mark, which must not be shown
+			return invalid("store", "has a ? before its hosts: in a password it is written %%3F")
+		}
 		return invalid(name, "is no parameter of a redis URL")
 	}
 	return err

@@ -107,7 +107,7 @@ func TestNodeDiesBetweenHoldAndFinish(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				args := []any{"", millis(sendWindow), dying.c.tag(to) + ":t:" + digest(fmt.Sprint("outbox ", held[0].token, " ", e))}
+				args := []any{"", millis(sendWindow), 0, dying.c.tag(to) + ":t:" + digest(fmt.Sprint("outbox ", held[0].token, " ", e))}
 				if _, err := dying.call(ctx, to, "accept", durable|idempotent, append(args, held[0].plan[e]...)...); err != nil {
 					t.Fatal(err)
 				}
@@ -193,7 +193,7 @@ func TestSettlementGivenUp(t *testing.T) {
 		if err := s.finishOld(t.Context(), shard, 0); err != nil {
 			t.Fatal(err)
 		}
-		reply, err := s.call(t.Context(), shard, "outbox", read, "", s.c.tag(shard), 0, outboxLimit)
+		reply, err := s.call(t.Context(), shard, "outbox", read, "", s.c.tag(shard), 0, 0, outboxLimit)
 		return err == nil && len(answerOf(reply).values) == 0
 	})
 	left, to := bodiesIn(t, s, clock(), apartFrom, queue.Standard), bodiesIn(t, s, clock(), apartTo, queue.Standard)
@@ -248,5 +248,84 @@ func TestHoldAfterLostReceive(t *testing.T) {
 	got, err = s.Receive(ctx, queue.ReceiveRequest{Now: clock(), Queue: apartFrom, Max: 3, Visibility: time.Minute})
 	if err != nil || len(got.Messages) != 2 || string(got.Messages[0].Body) != "a" || string(got.Messages[1].Body) != "c" {
 		t.Errorf("received %d: %+v, %v", len(got.Messages), got.Messages, err)
+	}
+}
+
+// What keeps the outbox from sending twice is forgotten soon after it was of use, not when an unfinished one would be.
+func TestOutboxForgets(t *testing.T) {
+	t.Parallel()
+	nodes := redistest.Cluster(t, 3, 0, inMemory).Nodes
+	s, clock := openAs(t, urlOf(nodes[0])+"?durability=async")
+	const rounds = 20
+	for range rounds {
+		m := sendAndReceive(t, s, clock, apartFrom, "message")[0]
+		results, err := s.Settle(t.Context(), clock(), []queue.Settlement{{
+			Receipt: m.Receipt,
+			Record:  &queue.Entry{Queue: apartLog, Kind: queue.Log, Message: queue.Message{ID: queue.NewMessageID()}},
+		}})
+		if err != nil || results[0].Err != nil {
+			t.Fatal(results, err)
+		}
+	}
+	soon, late := 0, 0
+	for _, m := range s.c.current(t.Context()) {
+		keys, err := m.node.Keys(t.Context(), "*:t:*").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range keys {
+			if m.node.PTTL(t.Context(), key).Val() > time.Hour {
+				late++
+			} else {
+				soon++
+			}
+		}
+	}
+	if soon != rounds-1 || late != 1 { // the last waits for another to take it along
+		t.Errorf("%d tokens are forgotten soon and %d late, want %d and 1", soon, late, rounds-1)
+	}
+}
+
+// A master that is away keeps only what goes there.
+func TestOutboxAroundADeadMaster(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.Cluster(t, 3, 0, redistest.Options{NoSave: true, NodeTimeout: inMemory.NodeTimeout, Args: []string{"--cluster-require-full-coverage", "no"}})
+	s, clock := openAs(t, urlOf(cluster.Nodes...)+"?durability=async")
+	masterOf := func(id queue.ID) string {
+		m, err := s.c.master(t.Context(), shardOf(id, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.addr
+	}
+	const from queue.ID = 1
+	var alive, dead queue.ID
+	for id := from + 1; alive == 0 || dead == 0; id++ {
+		switch {
+		case shardOf(id, 0) == shardOf(from, 0):
+		case masterOf(id) == masterOf(from):
+			alive = id
+		case masterOf(id) != masterOf(alive):
+			dead = id
+		}
+	}
+	messages := sendAndReceive(t, s, clock, from, "to the one alive", "to the dead one")
+	for _, node := range cluster.Nodes {
+		if node.Addr() == masterOf(dead) {
+			node.Kill()
+			break
+		}
+	}
+	move := func(m queue.Message, to queue.ID) queue.Settlement {
+		return queue.Settlement{Receipt: m.Receipt, Action: queue.Move, To: &queue.Destination{Queue: to}}
+	}
+	if _, err := s.Settle(t.Context(), clock(), []queue.Settlement{move(messages[0], alive), move(messages[1], dead)}); err == nil {
+		t.Error("moving to a dead master succeeded")
+	}
+	if bodies := bodiesIn(t, s, clock(), alive, queue.Standard); !slices.Equal(bodies, []string{"to the one alive"}) {
+		t.Errorf("there are %q where it could be reached", bodies)
+	}
+	if bodies := bodiesIn(t, s, clock(), from, queue.Standard); !slices.Equal(bodies, []string{"to the dead one"}) {
+		t.Errorf("there are %q left", bodies)
 	}
 }

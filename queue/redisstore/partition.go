@@ -16,26 +16,35 @@ import (
 // in the order of one partition only, and counted together. A message of a FIFO group is in the partition that follows from
 // the group's name; any other one is in whichever is next. A receipt says in its Locator which partition it is of.
 //
-// How many partitions a queue has is written down in the shard of the definitions, and known to all nodes a moment later. There
-// are never fewer than before, so a node that does not know yet only leaves the new ones alone.
+// How many partitions a queue has is written down in the shard of the definitions, and known to all nodes a moment later; a node
+// that knows the queue's definition knows at once. There are never fewer than before, so a node that does not know yet only leaves
+// the new ones alone.
 
 // partitions knows how many partitions queues have; most have one and are not in it.
 type partitions struct {
 	of atomic.Pointer[map[queue.ID]int]
-	// next counts appends and receives, which take the partitions in turn.
-	next    atomic.Uint32
-	loading sync.Mutex
+	// planned is what [Store.Planned] was given.
+	planned func(queue.ID) int
+	// appends and receives count what takes the partitions in turn. Each has its own count: with one for both, somebody who does one
+	// after the other would use every second partition.
+	appends, receives atomic.Uint32
+	loading           sync.Mutex
 }
 
 // count returns how many partitions a queue has.
 func (p *partitions) count(id queue.ID) int {
-	if all := p.of.Load(); all != nil {
-		if n, ok := (*all)[id]; ok {
-			return n
-		}
+	n := 1
+	if p.planned != nil {
+		n = min(p.planned(id), shardCount)
 	}
-	return 1
+	if all := p.of.Load(); all != nil {
+		n = max(n, (*all)[id])
+	}
+	return n
 }
+
+// Planned implements [queue.Spreader].
+func (s *Store) Planned(partitions func(queue.ID) int) { s.parts.planned = partitions }
 
 // Spread implements [queue.Spreader].
 func (s *Store) Spread(ctx context.Context, id queue.ID, kind queue.Kind, n int) error {
@@ -49,18 +58,8 @@ func (s *Store) Spread(ctx context.Context, id queue.ID, kind queue.Kind, n int)
 		return err
 	}
 	defer s.end()
-	if n <= s.parts.count(id) {
+	if all := s.parts.of.Load(); all != nil && n <= (*all)[id] {
 		return nil
-	}
-	if kind == queue.FIFO {
-		// A group must not change its partition while it has messages.
-		reply, err := s.call(ctx, shardOf(id, 0), "known", read, s.base(id, 0))
-		if err != nil {
-			return err
-		}
-		if known, _ := reply.(int64); known == 1 {
-			return &queue.InvalidError{Field: "partitions", Reason: "of a FIFO queue can not be changed once it had a message"}
-		}
 	}
 	if _, err := s.call(ctx, catalogShard, "spread", durable|idempotent, s.c.tag(catalogShard), strconv.FormatUint(uint64(id), 16), n); err != nil {
 		return err
@@ -124,7 +123,7 @@ func (p *placed) shard() int { return shardOf(p.Queue, p.partition) }
 // from the token if there is one: a repetition must find it.
 func (s *Store) place(entries []queue.Entry, token string) []placed {
 	list := make([]placed, len(entries))
-	turn := s.parts.next.Add(1)
+	turn := s.parts.appends.Add(1)
 	if token != "" {
 		turn = hash(token)
 	}
@@ -174,7 +173,7 @@ func (s *Store) receivePartitions(ctx context.Context, req queue.ReceiveRequest,
 	if req.MaxInFlight > 0 {
 		req.MaxInFlight = max(1, (req.MaxInFlight+n-1)/n) // each keeps its share
 	}
-	first := int(s.parts.next.Add(1)) % n
+	first := int(s.parts.receives.Add(1)) % n
 	attempt := req.Kind == queue.FIFO && req.Attempt != ""
 	if attempt {
 		p, known, err := s.attempted(ctx, req, n)
@@ -182,7 +181,7 @@ func (s *Store) receivePartitions(ctx context.Context, req queue.ReceiveRequest,
 			return queue.ReceiveResult{}, err
 		}
 		if known {
-			first, n = p, 1
+			first = p
 		}
 	}
 	var all queue.ReceiveResult

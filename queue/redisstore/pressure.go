@@ -136,9 +136,14 @@ func (c *client) look() (silent bool) {
 func (c *client) heard(m *master, err error) {
 	if _, replied := errors.AsType[redis.Error](err); err == nil || replied {
 		m.missed = 0
-		if m.silent.Swap(false) {
+		refuses := judge(err, false) == refused
+		switch silent := m.silent.Swap(false); {
+		case refuses && !m.refuses:
+			c.log(LogError, m.addr+": refuses: "+err.Error())
+		case !refuses && (silent || m.refuses):
 			c.log(LogInfo, m.addr+": answers again")
 		}
+		m.refuses = refuses
 		return
 	}
 	c.reload(c.background)

@@ -3,11 +3,15 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
 )
+
+// getLimit is how many messages one call of the function reads at most. It also ends at some MiB.
+const getLimit = 1000
 
 // Get implements [queue.Store].
 func (s *Store) Get(ctx context.Context, now time.Time, id queue.ID, key string) ([]queue.Peeked, error) {
@@ -20,16 +24,20 @@ func (s *Store) Get(ctx context.Context, now time.Time, id queue.ID, key string)
 	}
 	var all []queue.Peeked
 	for p := range s.parts.count(id) {
-		reply, err := s.call(ctx, shardOf(id, p), "get", read, s.time(now), s.base(id, p), digest(key))
-		if err != nil {
-			return nil, err
+		for after, more := "", true; more; more = after != "" {
+			reply, err := s.call(ctx, shardOf(id, p), "get", read, s.time(now), s.base(id, p), digest(key), getLimit, after)
+			if err != nil {
+				return nil, err
+			}
+			a := answerOf(reply)
+			local := momentOf(now, a.number())
+			after = a.text()
+			some, err := readPeeked(a, local, id, p)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, some...)
 		}
-		a := answerOf(reply)
-		some, err := readPeeked(a, momentOf(now, a.number()), id, p)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
 	}
 	return all, nil
 }
@@ -64,8 +72,11 @@ func readPeeked(a *answer, local moment, id queue.ID, partition int) (all []queu
 	return all, nil
 }
 
-// scanLimit bounds what one call of the function reads, during which Redis does nothing else.
-const scanLimit = 500
+// scanLimit and scanBytes bound what one call of the function reads, during which Redis does nothing else.
+const (
+	scanLimit = 500
+	scanBytes = 4 << 20
+)
 
 // Scan implements [queue.Store].
 func (s *Store) Scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResult, error) {
@@ -95,11 +106,11 @@ func (s *Store) scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResu
 		if ends && req.Until.At == res.Next.At {
 			until = hex16(req.Until.Sequence)
 		}
-		limit, most := req.Limit-len(res.Messages), 0
+		limit, most := req.Limit-len(res.Messages), scanBytes
 		if limit == 0 || req.MaxBytes > 0 && bytes >= req.MaxBytes && len(res.Messages) > 0 {
 			limit, most = 1, 1 // whether there is more is asked with the smallest question
 		} else if req.MaxBytes > 0 {
-			most = max(req.MaxBytes-bytes, 1)
+			most = min(most, max(req.MaxBytes-bytes, 1))
 		}
 		reply, err := s.call(ctx, shardOf(req.Queue, p), "scan", read, s.time(req.Now), s.base(req.Queue, p), hex16(res.Next.Sequence), until,
 			min(limit, scanLimit), most, int(req.Kind))
@@ -132,6 +143,9 @@ func (s *Store) scan(ctx context.Context, req queue.ScanRequest) (queue.ScanResu
 	}
 }
 
+// statsBatch is how many queues one call counts.
+const statsBatch = 100
+
 // Stats implements [queue.Store].
 func (s *Store) Stats(ctx context.Context, now time.Time, ids []queue.ID) ([]queue.Stats, error) {
 	if err := s.begin(ctx); err != nil {
@@ -141,23 +155,28 @@ func (s *Store) Stats(ctx context.Context, now time.Time, ids []queue.ID) ([]que
 	all := make([]queue.Stats, len(ids))
 	var mu sync.Mutex
 	err := s.byPart(ids, func(shard int, parts []part) error {
-		args := make([]any, 1, 1+len(parts))
-		args[0] = s.time(now)
-		for _, p := range parts {
-			args = append(args, s.base(ids[p.index], p.partition))
+		for some := range slices.Chunk(parts, statsBatch) {
+			args := make([]any, 1, 1+len(some))
+			args[0] = s.time(now)
+			for _, p := range some {
+				args = append(args, s.base(ids[p.index], p.partition))
+			}
+			reply, err := s.call(ctx, shard, "stats", read, args...)
+			if err != nil {
+				return err
+			}
+			a := answerOf(reply)
+			a.number()
+			mu.Lock()
+			for _, p := range some {
+				addStats(&all[p.index], a)
+			}
+			mu.Unlock()
+			if a.err != nil {
+				return a.err
+			}
 		}
-		reply, err := s.call(ctx, shard, "stats", read, args...)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		a := answerOf(reply)
-		a.number()
-		for _, p := range parts {
-			addStats(&all[p.index], a)
-		}
-		return a.err
+		return nil
 	})
 	return all, err
 }

@@ -52,8 +52,28 @@ func (d dryness) and(o dryness) dryness {
 	return d
 }
 
-// receiveFrom receives from one partition. A MaxBytes of -n-1 is n, which the first message must keep too.
+// receiveFrom receives from one partition. A MaxBytes of -n-1 is n, which the first message must keep too; then the caller has
+// received something already.
+//
+// A call of the function removes some hundreds of old messages, or goes past a thousand groups that must wait, and then ends, be
+// there more or not, so that Redis comes to do what others ask for. An answer for which nobody knows whether it is all there is
+// says so. One without messages is no answer to the caller, who would take the queue for empty.
 func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.ReceiveRequest) (queue.ReceiveResult, dryness, error) {
+	for expired := 0; ; {
+		res, dry, worn, err := s.receiveOnce(ctx, partition, req)
+		if err != nil {
+			return queue.ReceiveResult{}, dryness{}, err
+		}
+		expired += res.Expired
+		if !worn || len(res.Messages)+len(res.Exceeded) > 0 || req.MaxBytes < 0 {
+			res.Expired = expired
+			return res, dry, nil
+		}
+	}
+}
+
+// receiveOnce calls the function. It is worn if it has ended before it has found out what there is.
+func (s *Store) receiveOnce(ctx context.Context, partition int, req queue.ReceiveRequest) (res queue.ReceiveResult, dry dryness, worn bool, err error) {
 	flags := callFlags(0)
 	if req.Kind == queue.FIFO {
 		flags = durable // or a crash would break the order within a group
@@ -62,13 +82,13 @@ func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.Receiv
 		req.MaxBytes, millis(req.Visibility), max(req.MaxReceives, 0), max(req.MaxInFlight, 0), millis(req.Delay),
 		millis(req.Retention), digest(req.Attempt), millis(req.AttemptWindow), int(req.Kind))
 	if err != nil {
-		return queue.ReceiveResult{}, dryness{}, err
+		return queue.ReceiveResult{}, dryness{}, false, err
 	}
 	a := answerOf(reply)
 	local := momentOf(req.Now, a.number())
 	a.number() // the queue's own time
-	res := queue.ReceiveResult{Expired: int(a.number()), OverLimit: a.number() == 1}
-	dry, next := a.number() == 1, a.number()
+	res = queue.ReceiveResult{Expired: int(a.number()), OverLimit: a.number() == 1}
+	is, next := a.number(), a.number()
 	var firstErr error
 	for a.more() {
 		var m queue.Message
@@ -87,12 +107,12 @@ func (s *Store) receiveFrom(ctx context.Context, partition int, req queue.Receiv
 		}
 	}
 	if a.err != nil {
-		return queue.ReceiveResult{}, dryness{}, fmt.Errorf("receiving: %w", a.err)
+		return queue.ReceiveResult{}, dryness{}, false, fmt.Errorf("receiving: %w", a.err)
 	}
 	if firstErr != nil {
-		return queue.ReceiveResult{}, dryness{}, firstErr
+		return queue.ReceiveResult{}, dryness{}, false, firstErr
 	}
-	return res, dryness{dry, local.at(next)}, nil
+	return res, dryness{is == 1, local.at(next)}, is == 2, nil
 }
 
 // handedOut is the length of what hand_out in 40_receive.lua writes, without the state at its end.

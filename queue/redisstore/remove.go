@@ -2,7 +2,9 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -35,7 +37,7 @@ func (s *Store) Drop(ctx context.Context, _ time.Time, ids []queue.ID) error {
 		return err
 	}
 	defer s.end()
-	return s.byPart(ids, func(shard int, parts []part) error {
+	err := s.byPart(ids, func(shard int, parts []part) error {
 		args := make([]any, 0, len(parts))
 		for _, p := range parts {
 			args = append(args, s.base(ids[p.index], p.partition))
@@ -43,6 +45,18 @@ func (s *Store) Drop(ctx context.Context, _ time.Time, ids []queue.ID) error {
 		_, err := s.call(ctx, shard, "drop", durable|idempotent, args...)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	// That they are dropped is remembered by each partition. This only keeps the list from growing for ever.
+	for _, id := range ids {
+		if all := s.parts.of.Load(); all != nil && (*all)[id] > 1 {
+			if _, err := s.call(ctx, catalogShard, "spread", idempotent, s.c.tag(catalogShard), strconv.FormatUint(uint64(id), 16), 0); err != nil {
+				s.c.log(LogWarn, fmt.Sprintf("forgetting the partitions of queue %d, which is dropped: %v", id, err))
+			}
+		}
+	}
+	return nil
 }
 
 // DropEmpty implements [queue.Store]. Of a queue with several partitions those that are empty may be dropped while another one is
@@ -66,7 +80,7 @@ func (s *Store) DropEmpty(ctx context.Context, _ time.Time, id queue.ID) (bool, 
 	return all, nil
 }
 
-// expireLimit is how many messages of a queue one call removes at most.
+// expireLimit is how many messages one call of the function removes at most.
 const expireLimit = 500
 
 // Expire implements [queue.Store].

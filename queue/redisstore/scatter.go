@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,50 +54,52 @@ func parallel[V any](groups map[int]V, f func(shard int, group V) error) error {
 func (s *Store) appendScattered(ctx context.Context, req queue.AppendRequest, entries []placed) (queue.AppendResult, error) {
 	groups := map[int][]int{}
 	for i := range entries {
-		shard := entries[i].shard()
+		shard := entries[0].shard()
+		if s.c.scattered() {
+			shard = entries[i].shard()
+		}
 		groups[shard] = append(groups[shard], i)
 	}
-	home := nameShard(req.Token)
-	key := s.c.tag(home) + ":T:" + digest(req.Token)
 	if req.Token != "" {
-		reply, err := s.call(ctx, home, "done", read, s.time(req.Now), key, req.Digest)
-		if err != nil {
-			return queue.AppendResult{}, err
-		}
-		if text, _ := reply.(string); text != "" {
-			return repeatedResults(text)
+		if res, done, err := s.appendDone(ctx, req); done || err != nil {
+			return res, err
 		}
 	}
-	if len(groups) > 1 || req.Token != "" {
+	pieces, _ := weigh(entries)
+	if len(groups) > 1 || pieces > 1 || req.Token != "" {
 		if err := s.checkAlive(ctx, entries, groups); err != nil {
 			return queue.AppendResult{}, err
 		}
 	}
 	res := queue.AppendResult{Results: make([]queue.Appended, len(entries))}
 	if req.Token != "" {
-		begun, err := s.call(ctx, home, "once", durable|idempotent, s.time(req.Now), key, millis(req.TokenWindow), req.Digest, "")
+		begun, err := s.beginAppend(ctx, req, pieces)
 		if err != nil {
 			return queue.AppendResult{}, err
 		}
 		// Another call is doing the same, or has broken off. What it has done is not done again.
-		res.Repeated = begun != ""
+		res.Repeated, pieces = begun.before, begun.pieces
 	}
 	var mu sync.Mutex
 	err := parallel(groups, func(shard int, indexes []int) error {
-		part := make([]placed, len(indexes))
-		for k, i := range indexes {
-			part[k] = entries[i]
-		}
-		got, err := s.appendTo(ctx, shard, req, part)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for k, i := range indexes {
-			if k < len(got.Results) { // fewer if the token was used by a call that was different
-				res.Results[i] = got.Results[k]
+		for number, piece := range split(entries, indexes, pieces) {
+			part := make([]placed, len(piece))
+			for k, i := range piece {
+				part[k] = entries[i]
 			}
+			of := req
+			of.Token = pieceToken(req.Token, number, pieces)
+			got, err := s.appendTo(ctx, shard, of, part)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			for k, i := range piece {
+				if k < len(got.Results) { // fewer if the token was used by a call that was different
+					res.Results[i] = got.Results[k]
+				}
+			}
+			mu.Unlock()
 		}
 		return nil
 	})
@@ -104,9 +107,29 @@ func (s *Store) appendScattered(ctx context.Context, req queue.AppendRequest, en
 		return queue.AppendResult{}, err
 	}
 	if req.Token != "" {
-		_, err = s.call(ctx, home, "once", durable|idempotent, s.time(req.Now), key, millis(req.TokenWindow), req.Digest, putResults(res.Results))
+		results := putResults(res.Results)
+		if !s.c.scattered() {
+			results = putTexts(res.Results)
+		}
+		_, err = s.call(ctx, nameShard(req.Token), "once", durable|idempotent, s.time(req.Now), s.resultsKey(req.Token),
+			millis(req.TokenWindow), req.Digest, results)
 	}
 	return res, err
+}
+
+// appendDone returns what an append under the same token has answered.
+func (s *Store) appendDone(ctx context.Context, req queue.AppendRequest) (res queue.AppendResult, done bool, err error) {
+	reply, err := s.call(ctx, nameShard(req.Token), "done", read, s.time(req.Now), s.resultsKey(req.Token), req.Digest)
+	text, _ := reply.(string)
+	if err != nil || text == "" {
+		return queue.AppendResult{}, false, err
+	}
+	if s.c.scattered() {
+		res, err = repeatedResults(text)
+	} else {
+		res, err = textResults(text)
+	}
+	return res, true, err
 }
 
 // checkAlive fails if one of the queues can not take anything, so that in most cases none gets something that another one
@@ -116,12 +139,16 @@ func (s *Store) checkAlive(ctx context.Context, entries []placed, groups map[int
 		if s.c.full(shard) {
 			return queue.ErrStoreFull
 		}
-		args := make([]any, 0, 2*len(indexes))
-		for _, i := range indexes {
-			args = append(args, s.base(entries[i].Queue, entries[i].partition), int(entries[i].Kind))
+		for some := range slices.Chunk(indexes, pieceEntries) {
+			args := make([]any, 0, 2*len(some))
+			for _, i := range some {
+				args = append(args, s.base(entries[i].Queue, entries[i].partition), int(entries[i].Kind))
+			}
+			if _, err := s.call(ctx, shard, "alive", read, args...); err != nil {
+				return err
+			}
 		}
-		_, err := s.call(ctx, shard, "alive", read, args...)
-		return err
+		return nil
 	})
 }
 
@@ -214,6 +241,8 @@ type sending struct {
 	plan  [][]any // the arguments of the entries
 	// err is why it must be cancelled.
 	err error
+	// stuck says that it is not known how far it is.
+	stuck atomic.Bool
 }
 
 // sendWindow is for how long a token of the outbox is remembered where it was used: longer than any outage after which what is
@@ -283,7 +312,11 @@ type parcel struct {
 	entry int
 }
 
-// deliver appends what is held where it belongs and ends the holding.
+// shard is where it goes.
+func (p parcel) shard() (int, error) { return shardOfBase(p.plan[p.entry][0]) }
+
+// deliver appends what is held where it belongs and ends the holding. If some of it can not be reached, the rest is done all the
+// same, and what was not is left as it is.
 //
 // A message goes to its destination before its record goes to the log, and only if both queues are there, so that a settlement
 // that fails has done nothing. A log that is dropped after that takes no record, as if it had been dropped after the settlement.
@@ -296,7 +329,7 @@ func (s *Store) deliver(ctx context.Context, now time.Time, all []*sending) erro
 	}
 	var mu sync.Mutex
 	there := map[*sending]bool{} // that are at their destination already: a node got so far before it died
-	err := s.accept(ctx, now, 0, both, func(p parcel, err error, got queue.Appended) {
+	failed := s.accept(ctx, now, 0, both, func(p parcel, err error, got queue.Appended) {
 		mu.Lock()
 		defer mu.Unlock()
 		if p.err == nil {
@@ -304,105 +337,169 @@ func (s *Store) deliver(ctx context.Context, now time.Time, all []*sending) erro
 		}
 		there[p.sending] = there[p.sending] || p.entry == 0 && err == nil && got.ID != queue.MessageID{}
 	})
-	if err != nil {
-		return err
-	}
 	for _, x := range all {
 		if there[x] {
 			x.err = nil
 		}
-		if x.err == nil && !x.records() {
+		if x.err == nil && !x.stuck.Load() && !x.records() {
 			first = append(first, parcel{x, 0})
 		}
 	}
-	if err := s.accept(ctx, now, sendWindow, first, parcel.accepted); err != nil {
-		return err
-	}
+	failed = errors.Join(failed, s.accept(ctx, now, sendWindow, first, parcel.accepted))
 	for _, x := range all {
-		if x.err == nil && (x.records() || len(x.plan) > 1) {
+		if x.err == nil && !x.stuck.Load() && (x.records() || len(x.plan) > 1) {
 			second = append(second, parcel{x, len(x.plan) - 1})
 		}
 	}
-	if err := s.accept(ctx, now, sendWindow, second, func(p parcel, err error, got queue.Appended) {
+	failed = errors.Join(failed, s.accept(ctx, now, sendWindow, second, func(p parcel, err error, got queue.Appended) {
 		if err == nil || p.entry == 0 {
 			p.accepted(err, got)
 		}
-	}); err != nil {
-		return err
-	}
+	}))
 	ends := map[int][]*sending{}
 	for _, x := range all {
-		ends[x.shard] = append(ends[x.shard], x)
+		if !x.stuck.Load() {
+			ends[x.shard] = append(ends[x.shard], x)
+		}
 	}
-	return parallel(ends, func(shard int, group []*sending) error {
-		finish, cancel := []any{s.time(now), s.c.tag(shard)}, []any{s.time(now), s.c.tag(shard)}
-		for _, x := range group {
-			if x.err == nil {
-				finish = append(finish, x.token)
-				continue
+	return errors.Join(failed, parallel(ends, func(shard int, group []*sending) error { return s.endHolding(ctx, now, shard, group) }))
+}
+
+// endHolding finishes or cancels what one shard holds.
+func (s *Store) endHolding(ctx context.Context, now time.Time, shard int, group []*sending) error {
+	finish, cancel := []any{s.time(now), s.c.tag(shard)}, []any{s.time(now), s.c.tag(shard)}
+	for _, x := range group {
+		if x.err == nil {
+			finish = append(finish, x.token)
+			continue
+		}
+		cancel = append(cancel, x.token)
+		if x.w != nil {
+			*x.w.result = queue.SettleResult{Err: x.err}
+		}
+	}
+	var errs []error
+	if len(finish) > 2 {
+		_, err := s.call(ctx, shard, "finish", durable|idempotent, finish...)
+		if err == nil {
+			s.spend(group)
+		}
+		errs = append(errs, err)
+	}
+	if len(cancel) > 2 {
+		_, err := s.call(ctx, shard, "cancel", durable|idempotent, cancel...)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// sendToken is what keeps an entry from being appended twice. Each has one of its own, so that whoever goes on with one need not
+// know which others went with it.
+func (s *Store) sendToken(shard int, p parcel) string {
+	return s.c.tag(shard) + ":t:" + digest(fmt.Sprint("outbox ", p.token, " ", p.entry))
+}
+
+// spent are tokens of the outbox that have been of use, by shard: what goes to the shard next takes them along, to be forgotten
+// soon. Those that are never taken along, because the process ends, are forgotten after sendWindow.
+type spent struct {
+	mu     sync.Mutex
+	tokens map[int][]any
+}
+
+const (
+	maxSpent      = 10_000 // that wait for one shard
+	maxSpentAlong = 256
+)
+
+// spend notes the tokens of sendings that are finished.
+func (s *Store) spend(group []*sending) {
+	s.spent.mu.Lock()
+	defer s.spent.mu.Unlock()
+	if s.spent.tokens == nil {
+		s.spent.tokens = map[int][]any{}
+	}
+	for _, x := range group {
+		for e := range x.plan {
+			p := parcel{x, e}
+			if shard, err := p.shard(); err == nil && x.err == nil && len(s.spent.tokens[shard]) < maxSpent {
+				s.spent.tokens[shard] = append(s.spent.tokens[shard], s.sendToken(shard, p))
 			}
-			cancel = append(cancel, x.token)
-			if x.w != nil {
-				*x.w.result = queue.SettleResult{Err: x.err}
-			}
 		}
-		var errs []error
-		if len(finish) > 2 {
-			_, err := s.call(ctx, shard, "finish", durable|idempotent, finish...)
-			errs = append(errs, err)
-		}
-		if len(cancel) > 2 {
-			_, err := s.call(ctx, shard, "cancel", durable|idempotent, cancel...)
-			errs = append(errs, err)
-		}
-		return errors.Join(errs...)
-	})
+	}
+}
+
+func (s *spent) take(shard int) []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.tokens[shard]
+	n := min(len(all), maxSpentAlong)
+	if n == 0 {
+		return nil
+	}
+	some := slices.Clone(all[:n])
+	s.tokens[shard] = append(all[:0], all[n:]...)
+	return some
 }
 
 // accept appends entries of sendings, or with a window of 0 says what would become of them: an error, or where a repetition finds
-// the entry already.
+// the entry already. Those whose shard can not be reached are stuck.
 func (s *Store) accept(ctx context.Context, now time.Time, window time.Duration, parcels []parcel, became func(parcel, error, queue.Appended)) error {
 	groups := map[int][]parcel{}
 	for _, p := range parcels {
-		shard, err := shardOfBase(p.plan[p.entry][0])
+		shard, err := p.shard()
 		if err != nil {
+			p.stuck.Store(true)
 			return err
 		}
 		groups[shard] = append(groups[shard], p)
 	}
 	return parallel(groups, func(shard int, group []parcel) error {
-		args := make([]any, 2, 2+(entrySize+1)*len(group))
-		args[0], args[1] = s.time(now), millis(window)
-		for _, p := range group {
-			// One token each, so that whoever goes on with one need not know which others went with it.
-			args = append(args, s.c.tag(shard)+":t:"+digest(fmt.Sprint("outbox ", p.token, " ", p.entry)))
-			args = append(args, p.plan[p.entry]...)
-		}
-		reply, err := s.call(ctx, shard, "accept", durable|idempotent, args...)
+		err := s.acceptAt(ctx, now, shard, window, group, became)
 		if err != nil {
-			return err
+			for _, p := range group {
+				p.stuck.Store(true)
+			}
 		}
-		a := answerOf(reply)
-		for _, p := range group {
-			what := a.text()
-			var got queue.Appended
-			copy(got.ID[:], a.text())
-			seq, duplicate := a.text(), a.number() == 1
-			if a.err != nil {
-				break
-			}
-			if what != "OK" {
-				became(p, meaning(what, errReply), queue.Appended{})
-				continue
-			}
-			if seq != "" {
-				got.Sequence, a.err = parse16(seq)
-				got.Duplicate = duplicate
-			}
-			became(p, nil, got)
-		}
-		return a.err
+		return err
 	})
+}
+
+func (s *Store) acceptAt(ctx context.Context, now time.Time, shard int, window time.Duration, group []parcel, became func(parcel, error, queue.Appended)) error {
+	var along []any
+	if window > 0 {
+		along = s.spent.take(shard)
+	}
+	args := make([]any, 3, 3+len(along)+(entrySize+1)*len(group))
+	args[0], args[1], args[2] = s.time(now), millis(window), len(along)
+	args = append(args, along...)
+	for _, p := range group {
+		args = append(args, s.sendToken(shard, p))
+		args = append(args, p.plan[p.entry]...)
+	}
+	reply, err := s.call(ctx, shard, "accept", durable|idempotent, args...)
+	if err != nil {
+		return err
+	}
+	a := answerOf(reply)
+	for _, p := range group {
+		what := a.text()
+		var got queue.Appended
+		copy(got.ID[:], a.text())
+		seq, duplicate := a.text(), a.number() == 1
+		if a.err != nil {
+			break
+		}
+		if what != "OK" {
+			became(p, meaning(what, errReply), queue.Appended{})
+			continue
+		}
+		if seq != "" {
+			got.Sequence, a.err = parse16(seq)
+			got.Duplicate = duplicate
+		}
+		became(p, nil, got)
+	}
+	return a.err
 }
 
 // accepted takes over what became of an entry. No two goroutines do so for one sending.
@@ -523,12 +620,13 @@ func (s *Store) Finish(ctx context.Context) error {
 	return nil
 }
 
-// finishOld goes on with what is in the outbox of a shard for longer than age.
+// finishOld goes on with what is in the outbox of a shard for longer than age. What can not be reached does not keep the rest.
 func (s *Store) finishOld(ctx context.Context, shard int, age time.Duration) error {
-	for {
-		reply, err := s.call(ctx, shard, "outbox", read, "", s.c.tag(shard), millis(age), outboxLimit)
+	var failed error
+	for skip := 0; ; {
+		reply, err := s.call(ctx, shard, "outbox", read, "", s.c.tag(shard), millis(age), skip, outboxLimit)
 		if err != nil {
-			return err
+			return errors.Join(failed, err)
 		}
 		var all []*sending
 		a := answerOf(reply)
@@ -544,17 +642,30 @@ func (s *Store) finishOld(ctx context.Context, shard int, age time.Duration) err
 			all = append(all, x)
 		}
 		if a.err != nil || len(all) == 0 {
-			return a.err
+			return errors.Join(failed, a.err)
 		}
 		now := time.Now()
 		if s.clock != nil {
 			now = s.clock()
 		}
 		if err := s.deliver(ctx, now, all); err != nil {
-			return err
+			if failed == nil {
+				failed = err
+			}
+			if ctx.Err() != nil {
+				return failed
+			}
+			for _, x := range all {
+				if x.stuck.Load() {
+					skip++
+				}
+			}
+			if skip == 0 {
+				return failed
+			}
 		}
 		if len(all) < outboxLimit {
-			return nil
+			return failed
 		}
 	}
 }

@@ -26,6 +26,7 @@ type Store struct {
 	closed   bool
 	watchers watchers
 	parts    partitions
+	spent    spent
 
 	// newest is the last revision of the definitions that was announced, and news has room for one: there was an announcement.
 	newest atomic.Uint64

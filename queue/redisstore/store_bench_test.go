@@ -75,13 +75,13 @@ func (o *operations) run(server *redistest.Server, operation string) {
 		}
 		together(rounds, steps[before])
 	}
-	from := spent(b, server)
+	from := usedBy(b, server)
 	b.ReportAllocs()
 	b.ResetTimer()
 	together(rounds, steps[operation])
 	b.StopTimer()
 	b.ReportMetric(float64(rounds*o.batch)/b.Elapsed().Seconds(), "msg/s")
-	b.ReportMetric(float64(spent(b, server)-from)/float64(rounds*o.batch), "server-µs/msg")
+	b.ReportMetric(float64(usedBy(b, server)-from)/float64(rounds*o.batch), "server-µs/msg")
 }
 
 // together calls step so often, by 64 callers.
@@ -207,8 +207,8 @@ func (o *operations) xack() {
 	sent.Wait()
 }
 
-// spent is how much of a processor a server's main thread has used, in microseconds.
-func spent(b *testing.B, server *redistest.Server) int64 {
+// usedBy is how much of a processor a server's main thread has used, in microseconds.
+func usedBy(b *testing.B, server *redistest.Server) int64 {
 	sum := 0.0
 	for _, name := range []string{"used_cpu_user_main_thread", "used_cpu_sys_main_thread"} {
 		seconds, err := strconv.ParseFloat(server.Info("cpu", name), 64)
@@ -238,7 +238,7 @@ func BenchmarkMasters(b *testing.B) {
 			}
 			before := make([]int64, len(nodes))
 			for i, node := range nodes {
-				before[i] = spent(b, node)
+				before[i] = usedBy(b, node)
 			}
 			var left atomic.Int64
 			left.Store(int64(b.N))
@@ -257,7 +257,7 @@ func BenchmarkMasters(b *testing.B) {
 			b.StopTimer()
 			var all, most int64
 			for i, node := range nodes {
-				used := spent(b, node) - before[i]
+				used := usedBy(b, node) - before[i]
 				all, most = all+used, max(most, used)
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")

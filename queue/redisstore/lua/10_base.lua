@@ -37,6 +37,13 @@ local function time_of(arg)
   return ms
 end
 
+-- longer_by is by how much longer than it counts a token is kept: by the server's time its expiry and the time that it counts to are
+-- the same, but by another, in tests, they are not.
+local function longer_by(now_arg)
+  if now_arg == '' or sub(now_arg, 1, 1) == '+' then return 60000 end
+  return 86400000
+end
+
 local function hex(ms) return fmt('%011x', ms) end
 
 -- A sequence number is 16 hexadecimal digits: 11 of milliseconds and 5 of a counter. It is also the message's ID in its
@@ -173,6 +180,18 @@ local function fetch(st, seq)
   end
   local f = found[1][2]
   return unpack_header(f[2]), f[4]
+end
+
+-- Streams are read in pages, and give messages whole, so that what a page costs is their bytes. PAGE bounds how many messages it
+-- has, PAGE_BYTES about how much, and FIRST is how many are read of which nothing is known.
+local PAGE, PAGE_BYTES, FIRST = 64, 4194304, 4
+
+-- page_size returns how many messages to read next when so many bytes are wanted. It takes them to be as large as those of the queue
+-- or those that the call has seen, so many of so many bytes, are in the mean, whichever is more; and it reads no more than that
+-- call has seen, so that large ones behind small ones are not met with a large page at once.
+local function page_size(st, seen, bytes, wanted)
+  local each = max(1, st.live > 0 and st.bytes / st.live or 0, seen > 0 and bytes / seen or 0)
+  return max(1, min(PAGE, max(FIRST, seen), floor(wanted / each) + 1))
 end
 
 -- What is known of a message besides, once it was received: hash i, by sequence.

@@ -98,9 +98,10 @@ rebuild = function(base, st, kind, now)
   st.cursor, st.fresh, st.live, st.bytes = forget_strays(st), 0, 0, 0
   local groups = {}
   for _, stream in ipairs({ 'm', 'n' }) do
-    local from, page = '-', nil
+    local from, page, count = '-', nil, nil
     repeat
-      page = call('XRANGE', base .. stream, from, '+', 'COUNT', 200)
+      count = page_size(st, st.live, st.bytes, PAGE_BYTES)
+      page = call('XRANGE', base .. stream, from, '+', 'COUNT', count)
       for i = 1, #page do
         local seq, h = seq_of(page[i][1]), unpack_header(page[i][2][2])
         st.live, st.bytes = st.live + 1, st.bytes + h.size
@@ -109,7 +110,7 @@ rebuild = function(base, st, kind, now)
         if kind ~= LOG then find_place(st, seq, h, groups) end
         from = '(' .. page[i][1]
       end
-    until #page < 200
+    until #page < count
   end
   st.leased, st.gleased = call('ZCARD', base .. 'l'), call('ZCARD', base .. 'L')
   st.waiting, st.gwaiting = call('ZCARD', base .. 'w'), call('ZCARD', base .. 'W')

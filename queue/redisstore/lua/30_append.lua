@@ -169,7 +169,7 @@ local function append(keys, argv)
       local till, first, list = unpack_('>i8I4c0I4c0', known)
       if now < till then
         if first ~= digest then return redis.error_reply('SB TOKEN') end
-        call('PEXPIRE', token, till - now + 86400000) -- a write, so that the wait for replicas covers it
+        call('PEXPIRE', token, till - now + longer_by(argv[1])) -- a write, so that the wait for replicas covers it
         local out = { 1 }
         for i = 1, #list, 33 do
           insert(out, sub(list, i, i + 15))
@@ -200,8 +200,7 @@ local function append(keys, argv)
   end
   if token ~= '' then
     local all = concat(list)
-    -- A day longer than it counts, because the time that counts is the caller's.
-    call('SET', token, pack('>i8I4c0I4c0', now + window, #digest, digest, #all, all), 'PX', window + 86400000)
+    call('SET', token, pack('>i8I4c0I4c0', now + window, #digest, digest, #all, all), 'PX', window + longer_by(argv[1]))
   end
   save_all(states)
   return out

@@ -61,16 +61,23 @@ local function nonce_of(st, r)
   return nonce
 end
 
--- A receive in progress: r.
+-- REMOVE and REMOVE_BYTES bound how many old messages a call removes, in which Redis does nothing else.
+local REMOVE, REMOVE_BYTES = 500, 2 * PAGE_BYTES
+
+-- A receive in progress: r. It is worn when it ends for what it has done besides: the caller is to go on.
 --
 -- offer judges a candidate: 'take' it was taken, 'seen' it was taken before, 'old' it was removed for its age, 'stop' nothing
 -- more can be taken.
 local function offer(st, r, seq, h, blob, raw)
   if r.seen[seq] then return 'seen' end
   if r.retention > 0 and h.sent + r.retention <= st.clock then
+    if r.expired >= REMOVE or r.removed >= REMOVE_BYTES then
+      r.worn = true
+      return 'stop'
+    end
     drop_message(st, seq, unpack_info(raw) or new_info(h))
     st.expired = st.expired + 1
-    r.expired = r.expired + 1
+    r.expired, r.removed = r.expired + 1, r.removed + #blob
     return 'old'
   end
   if r.taken == r.room then
@@ -130,10 +137,20 @@ local function take_fresh(st, r, seq, raw, blob)
   return true
 end
 
+-- free_page reads what comes next behind the cursor, as much as the receive could take: the first page in one go, if it is
+-- small.
+local function free_page(st, r, f)
+  local want = r.room - r.taken + 1
+  local left = (r.strict or r.max_bytes > 0) and r.max_bytes - r.bytes or PAGE_BYTES
+  local n = min(want, f.m and page_size(st, r.taken + r.expired, r.bytes + r.removed, left) or page_size(st, 32, 0, left))
+  f.m, f.nm = call('XRANGE', st.base .. 'm', '(' .. entry_id(st.cursor), '+', 'COUNT', n), 1
+  f.more = #f.m == n and want > n
+end
+
 -- Messages without a group come from three places, each in order: l, those whose lease ended; w, those whose delay ended; and m
 -- behind the cursor. free_load looks for as many as the receive could take.
 local function free_load(st, r)
-  local base, f = st.base, { l = {}, w = {}, m = {}, nl = 1, nw = 1, nm = 1 }
+  local base, f = st.base, { l = {}, w = {}, nl = 1, nw = 1, nm = 1 }
   local want = r.room - r.taken + 1
   if st.leased > 0 then
     f.l = call('ZRANGEBYSCORE', base .. 'l', '-inf', st.clock, 'LIMIT', 0, want)
@@ -142,21 +159,19 @@ local function free_load(st, r)
     f.w = call('ZRANGEBYSCORE', base .. 'w', '-inf', st.clock, 'WITHSCORES', 'LIMIT', 0, want)
   end
   if st.fresh > 0 then
-    f.m = call('XRANGE', base .. 'm', '(' .. entry_id(st.cursor), '+', 'COUNT', min(want, 32))
-    f.more = #f.m == min(want, 32) and want > 32
+    free_page(st, r, f)
+  else
+    f.m = {}
   end
   return f
 end
 
 -- free_turn returns the place of the next free message: '' for one whose lease ended, else its turn, or nil.
-local function free_turn(st, f)
+local function free_turn(st, r, f)
   if f.l[f.nl] then return '' end
   local turn
   if f.w[f.nw] then turn = hex(tonumber(f.w[f.nw + 1])) .. '00000' end
-  if not f.m[f.nm] and f.more then
-    f.m, f.nm = call('XRANGE', st.base .. 'm', '(' .. entry_id(st.cursor), '+', 'COUNT', 32), 1
-    f.more = #f.m == 32
-  end
+  if not f.m[f.nm] and f.more then free_page(st, r, f) end
   if f.m[f.nm] then
     local seq = seq_of(f.m[f.nm][1])
     if not turn or seq < turn then turn = seq end
@@ -215,7 +230,7 @@ local function receive_free(st, r)
     removed = r.expired
     flush(st, r)
     local f = free_load(st, r)
-    while free_turn(st, f) do
+    while free_turn(st, r, f) do
       if not free_take(st, r, f) then
         flush(st, r)
         return
@@ -225,15 +240,19 @@ local function receive_free(st, r)
   flush(st, r)
 end
 
--- receive_groups serves the groups of a FIFO queue in turn.
+-- receive_groups serves the groups of a FIFO queue in turn. Those that have nothing yet it puts where they wait, PROMOTE at most.
 local function receive_groups(st, r)
   local base = st.base
-  local served, seen = {}, {}
+  local served, seen, passed = {}, {}, 0
   while not (r.over or r.cut or r.full or enough(r)) do
     local turn = call('ZRANGE', base .. 't', 0, 0, 'WITHSCORES')
     local group = turn[1]
     if not group or seen[group] then break end
     seen[group] = true
+    if passed == PROMOTE then
+      r.worn = true
+      break
+    end
     local took, held, young, from = 0, nil, nil, '[' .. group
     repeat
       local members = call('ZRANGEBYLEX', base .. 'g', from, '[' .. group .. '~', 'LIMIT', 0, 10)
@@ -271,9 +290,11 @@ local function receive_groups(st, r)
     elseif held then
       call('ZREM', base .. 't', group)
       call('ZADD', base .. 'd', held, group)
+      passed = passed + 1
     elseif young then
       call('ZREM', base .. 't', group)
       call('ZADD', base .. 'y', young, group)
+      passed = passed + 1
     elseif r.full then
       call('ZADD', base .. 't', turn[2], group) -- as it was, whatever became of its old messages
     end
@@ -343,12 +364,12 @@ local function receive_fair(st, r)
       end
       at = at + 10
     until tenant or #members < 10
-    local free = free_turn(st, f)
+    local free = free_turn(st, r, f)
     if not free and r.expired > removed then
       removed = r.expired
       flush(st, r)
       f = free_load(st, r)
-      free = free_turn(st, f)
+      free = free_turn(st, r, f)
     end
     local go
     if free and (not tenant or free <= turn) then
@@ -429,8 +450,8 @@ end
 
 -- receive: now, base, max, max bytes (-n-1 for n that not even the first may exceed), visibility, max receives, max in flight, delay,
 -- retention, attempt, its window, kind.
--- Returns now, the queue's time, expired, over the limit, dry (nothing is left), when there is something next, and two for each
--- message.
+-- Returns now, the queue's time, expired, over the limit, dry (1 nothing is left, 2 it is not known, since there was too much to be
+-- done at once), when there is something next, and two for each message.
 local function receive(keys, argv)
   local now = time_of(argv[1])
   local st = load_state(argv[2], now, tonumber(argv[12]))
@@ -439,7 +460,7 @@ local function receive(keys, argv)
   local r = {
     max = tonumber(argv[3]), max_bytes = tonumber(argv[4]), visibility = tonumber(argv[5]), max_receives = tonumber(argv[6]),
     delay = st.kind == FIFO and tonumber(argv[8]) or 0, retention = tonumber(argv[9]), attempt = argv[10], window = tonumber(argv[11]),
-    taken = 0, bytes = 0, expired = 0, info = {}, leases = {}, gleases = {}, unwait = {}, gunwait = {}, given = {}, out = {}, seen = {},
+    taken = 0, bytes = 0, expired = 0, removed = 0, info = {}, leases = {}, gleases = {}, unwait = {}, gunwait = {}, given = {}, out = {}, seen = {},
   }
   if r.max_bytes < 0 then r.max_bytes, r.strict = -r.max_bytes - 1, true end
   local limit = tonumber(argv[7])
@@ -468,7 +489,7 @@ local function receive(keys, argv)
     end
     if r.earliest then stir(st, r.earliest) end
     if #r.given > 0 and st.kind == FIFO and r.attempt ~= '' and r.window > 0 then attempt_remember(st, r) end
-    if r.taken < r.max and not r.cut and not r.over then
+    if r.taken < r.max and not r.cut and not r.over and not r.worn then
       local ready
       ready, at = look(st)
       dry = not ready
@@ -476,7 +497,7 @@ local function receive(keys, argv)
     end
   end
   if repeated or r.taken > 0 or r.expired > 0 or st.idle ~= before or st.grouped > 0 then save_state(st) end
-  local out = { fmt('%d', now), fmt('%d', st.clock), r.expired, r.over and 1 or 0, dry and 1 or 0, fmt('%d', at) }
+  local out = { fmt('%d', now), fmt('%d', st.clock), r.expired, r.over and 1 or 0, r.worn and 2 or dry and 1 or 0, fmt('%d', at) }
   local n = #out
   for i = 1, #r.out do out[n + i] = r.out[i] end
   return out

@@ -24,18 +24,27 @@ local function show(st, out, seq, h, blob)
   insert(out, blob)
 end
 
--- get: now, base, key hash. Returns what show adds.
+-- get: now, base, key hash, limit, after (a sequence or ""). Returns now, the sequence after which there may be more or "", and what
+-- show adds.
 local function get(keys, argv)
   local now = time_of(argv[1])
   local st = load_state(argv[2], now)
-  local out = { fmt('%d', now) }
+  local out = { fmt('%d', now), '' }
   if not st or st.kind == DROPPED then return out end
-  local key = argv[3]
-  local members = call('ZRANGEBYLEX', st.base .. 'k', '[' .. key, '[' .. key .. '~')
+  local key, limit, after = argv[3], tonumber(argv[4]), argv[5]
+  local members = call('ZRANGEBYLEX', st.base .. 'k', (after == '' and '[' or '(') .. key .. after, '[' .. key .. '~', 'LIMIT', 0, limit)
+  local read = 0
   for i = 1, #members do
     local seq = sub(members[i], #key + 1)
     local h, blob = fetch(st, seq)
-    if h then show(st, out, seq, h, blob) end
+    if h then
+      show(st, out, seq, h, blob)
+      read = read + #blob
+    end
+    if read >= PAGE_BYTES or i == limit then
+      out[2] = seq
+      break
+    end
   end
   return out
 end
@@ -50,13 +59,15 @@ local function scan(keys, argv)
   if argv[7] and st.kind ~= tonumber(argv[7]) then return redis.error_reply('SB KIND') end
   local till = argv[4] == '' and '+' or '(' .. entry_id(argv[4])
   local limit, max_bytes = tonumber(argv[5]), tonumber(argv[6])
+  if max_bytes <= 0 then max_bytes = nil end
+  local count, bytes, read = 0, 0, 0 -- bytes are those of the bodies, read those of the messages
   -- Two streams are merged, of which one may be empty.
   local function reader(stream)
-    local s = { at = '[' }
+    local s = {}
     local from, at, page, done = entry_id(argv[3]), 1, {}, false
-    local step = min(limit + 1, 64)
     function s.peek()
       if not page[at] and not done then
+        local step = min(limit + 1 - count, page_size(st, count, read, (max_bytes or PAGE_BYTES + bytes) - bytes))
         page = call('XRANGE', st.base .. stream, from, till, 'COUNT', step)
         at, done = 1, #page < step
         if #page > 0 then from = '(' .. page[#page][1] end
@@ -71,7 +82,6 @@ local function scan(keys, argv)
     return s
   end
   local m, n = reader('m'), st.kind ~= LOG and reader('n') or nil
-  local count, bytes = 0, 0
   while true do
     local a, b = m.peek(), n and n.peek()
     local seq, from = a, m
@@ -82,11 +92,11 @@ local function scan(keys, argv)
       break
     end
     local h, blob = from.take()
-    if count > 0 and max_bytes > 0 and bytes + h.length > max_bytes then
+    if count > 0 and max_bytes and bytes + h.length > max_bytes then
       out[2] = 1
       break
     end
-    count, bytes = count + 1, bytes + h.length
+    count, bytes, read = count + 1, bytes + h.length, read + #blob
     show(st, out, seq, h, blob)
   end
   return out

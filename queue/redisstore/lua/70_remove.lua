@@ -51,11 +51,13 @@ local function clear_old(set, hash, ms)
   return #old == FORGET * 50
 end
 
--- expire: now, limit, then base, retention and max bytes of each, 0 for none. Returns messages, bytes and 1 for more of each. It is
--- also where a queue is found out of which a key is missing.
+-- expire: now, limit, then base, retention and max bytes of each, 0 for none. Returns messages, bytes and 1 for more of each. The
+-- limit is how many messages the call removes from all of them; REMOVE_BYTES is how much it reads. It is also where a queue is found
+-- out of which a key is missing.
 local function expire(keys, argv)
   local now, limit = time_of(argv[1]), tonumber(argv[2])
-  local out = {}
+  local out, total, seen, read = {}, 0, 0, 0 -- total are all that were removed, seen all that were read, of so many bytes
+  local function spent() return total >= limit or read >= REMOVE_BYTES end
   for i = 3, #argv, 3 do
     local n, bytes, more = 0, 0, false
     local ok = guarded(argv[i], function()
@@ -69,46 +71,57 @@ local function expire(keys, argv)
         if has(x.flags, SENDING) then return end
         drop_message(st, seq, x)
         st.expired = st.expired + 1
-        n, bytes = n + 1, bytes + x.size
+        n, bytes, total = n + 1, bytes + x.size, total + 1
+      end
+      -- each calls f for the messages of a stream, page by page, until it has had limit of them, or it or the call has had enough.
+      -- Returns whether there may be more.
+      local function each(stream, till, f)
+        local from, left = '-', limit
+        while left > 0 do
+          if spent() then return true end
+          local count = min(left, limit - total, page_size(st, seen, read, REMOVE_BYTES - read))
+          local page = call('XRANGE', base .. stream, from, till, 'COUNT', count)
+          for e = 1, #page do
+            local fields = page[e][2]
+            seen, read, left, from = seen + 1, read + #fields[4], left - 1, '(' .. page[e][1]
+            if f(seq_of(page[e][1]), unpack_header(fields[2])) then return false end
+          end
+          if #page < count then return false end
+        end
+        return true
       end
       if retention > 0 then
         local cutoff = st.clock - retention
         if cutoff > 0 then
           for _, stream in ipairs({ 'm', 'n' }) do
-            local left = limit - n
-            local page = left > 0 and call('XRANGE', base .. stream, '-', fmt('%d', cutoff), 'COUNT', left) or {}
-            for e = 1, #page do
-              local h = unpack_header(page[e][2][2])
-              if h.sent <= cutoff then remove(seq_of(page[e][1]), h) end
-            end
-            more = more or left <= 0 or #page == left
+            more = each(stream, fmt('%d', cutoff), function(seq, h)
+              if h.sent <= cutoff then remove(seq, h) end
+            end) or more
           end
-          local left = limit - n
-          local aged = left > 0 and call('ZRANGEBYSCORE', base .. 'o', '-inf', cutoff, 'LIMIT', 0, left) or {}
+          local left = limit - total
+          local aged = not spent() and call('ZRANGEBYSCORE', base .. 'o', '-inf', cutoff, 'LIMIT', 0, left) or {}
           for e = 1, #aged do
-            local h = fetch(st, aged[e])
+            if spent() then break end
+            local h, blob = fetch(st, aged[e])
             if h then
+              seen, read = seen + 1, read + #blob
               remove(aged[e], h)
             else
               call('ZREM', base .. 'o', aged[e])
             end
           end
-          more = more or left <= 0 or #aged == left
+          more = more or spent() or #aged == left
         end
       end
       if st.kind == LOG and most > 0 then
-        while st.bytes > most and n < limit do
-          local page = call('XRANGE', base .. 'm', '-', '+', 'COUNT', min(50, limit - n))
-          if #page == 0 then break end
-          for e = 1, #page do
-            if st.bytes <= most then break end
-            remove(seq_of(page[e][1]), unpack_header(page[e][2][2]))
-          end
-        end
+        each('m', '+', function(seq, h)
+          if st.bytes <= most then return true end
+          remove(seq, h)
+        end)
         more = more or st.bytes > most
       end
       changed = n > 0
-      more = more and n > 0
+      more = more and total > 0 -- or it would go on for ever with messages that are on their way to another queue
       if st.kind ~= LOG then
         more = clear_old(base .. 'xt', base .. 'x', st.clock) or more
         if st.kind == FIFO then more = clear_old(base .. 'at', base .. 'a', st.clock) or more end

@@ -11,14 +11,14 @@ local function once(keys, argv)
     if now < till then
       if first ~= digest then return redis.error_reply('SB TOKEN') end
       if list ~= '' or results == '' then
-        call('PEXPIRE', key, till - now + 86400000)
+        call('PEXPIRE', key, till - now + longer_by(argv[1]))
         return list ~= '' and list or 'P'
       end
-      call('SET', key, pack('>i8I4c0I4c0', till, #digest, digest, #results, results), 'PX', till - now + 86400000)
+      call('SET', key, pack('>i8I4c0I4c0', till, #digest, digest, #results, results), 'PX', till - now + longer_by(argv[1]))
       return ''
     end
   end
-  call('SET', key, pack('>i8I4c0I4c0', now + window, #digest, digest, #results, results), 'PX', window + 86400000)
+  call('SET', key, pack('>i8I4c0I4c0', now + window, #digest, digest, #results, results), 'PX', window + longer_by(argv[1]))
   return ''
 end
 
@@ -99,13 +99,17 @@ local function hold(keys, argv)
   return out
 end
 
--- accept: now, window, then token and entry of each. An entry whose token was seen within the window is not appended again. Returns
--- 'OK', 'KIND' or 'DROPPED' with the ID, and ID, sequence and duplicate, of each. With a window of 0 it only says what would be;
--- the ID is empty if the token is new.
+-- accept: now, window, how many tokens have been of use and these, then token and entry of each. An entry whose token was seen within
+-- the window is not appended again. Returns 'OK', 'KIND' or 'DROPPED' with the ID, and ID, sequence and duplicate, of each. With a
+-- window of 0 it only says what would be; the ID is empty if the token is new. Tokens that have been of use are kept for SPENT
+-- more, for a node that is still at what another one has ended.
+local SPENT = 600000
 local function accept(keys, argv)
   local now, window = time_of(argv[1]), tonumber(argv[2])
+  local first = 4 + tonumber(argv[3])
+  for i = 4, first - 1 do call('PEXPIRE', argv[i], SPENT) end
   local states, out = {}, {}
-  for i = 3, #argv, ENTRY + 1 do
+  for i = first, #argv, ENTRY + 1 do
     local token, e = argv[i], read_entry(argv, i + 1, now)
     local known = call('GET', token)
     local what, message, seq, duplicate = 'OK', '', '', 0
@@ -210,12 +214,12 @@ local function cancel(keys, argv)
   return 'OK'
 end
 
--- outbox: now, shard, age, limit. Returns tokens that are held for longer than age, and for each its plan and what is known of the
+-- outbox: now, shard, age, how many to skip, limit. Returns tokens that are held for longer than age, and for each its plan and what is known of the
 -- message.
 local function outbox(keys, argv)
   local shard = argv[2]
   local before = time_of(argv[1]) - tonumber(argv[3])
-  local tokens = call('ZRANGEBYSCORE', shard .. ':ot', '-inf', before, 'LIMIT', 0, argv[4])
+  local tokens = call('ZRANGEBYSCORE', shard .. ':ot', '-inf', before, 'LIMIT', argv[4], argv[5])
   local out = {}
   for i = 1, #tokens do
     local h = held(shard, tokens[i])
@@ -253,7 +257,9 @@ local function permit(keys, argv)
   local raw = call('GET', key)
   if raw then tokens, last = unpack_('>di8', raw) end
   local clock = max(now, last)
-  tokens = min(burst, tokens + (clock - last) / 1000 * rate)
+  -- A server's clock that was far ahead must not stop everything until it is reached.
+  if argv[1] == '' and last - now > 60000 then clock = now end
+  tokens = min(burst, tokens + max(clock - last, 0) / 1000 * rate)
   local granted, at = 0, 0
   if n < 0 then
     tokens = min(burst, tokens - n)
@@ -389,19 +395,20 @@ end
 -- queues: shard. Returns those that hold something, as the hexadecimal text of their IDs, with ".n" for partition n.
 local function queues(keys, argv) return call('SMEMBERS', argv[1] .. ':queues') end
 
--- known: base. Returns 1 if the queue ever held anything.
-local function known(keys, argv) return call('EXISTS', argv[1] .. 's') end
-
 -- attempted: base, attempt. Returns 1 if the queue remembers the attempt.
 local function attempted(keys, argv) return call('HEXISTS', argv[1] .. 'a', argv[2]) end
 
--- spread: shard, queue, partitions. Hash parts: how many partitions queues have that have more than one.
+-- spread: shard, queue, partitions; 0 for a queue that is no more. Hash parts: how many partitions queues have that have more than
+-- one. It is written even if it stays the same, so that a repetition has something to be confirmed.
 local function spread_queue(keys, argv)
-  local key = argv[1] .. ':parts'
-  if tonumber(call('HGET', key, argv[2]) or 1) < tonumber(argv[3]) then
-    call('HSET', key, argv[2], argv[3])
-    call('SPUBLISH', argv[1] .. ':wake', '#')
+  local key, n = argv[1] .. ':parts', tonumber(argv[3])
+  if n == 0 then
+    call('HDEL', key, argv[2])
+    return 'OK'
   end
+  local old = tonumber(call('HGET', key, argv[2]) or 1)
+  call('HSET', key, argv[2], max(old, n))
+  if old < n then call('SPUBLISH', argv[1] .. ':wake', '#') end
   return 'OK'
 end
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -93,6 +95,9 @@ func (l *loaded) apply(ctx context.Context, file *config.Config) error {
 		return errors.New("egress is what it was when the router started, and changes only when it starts again")
 	}
 	before := l.definitions.Snapshot()
+	if err := l.checkChanges(file); err != nil {
+		return err
+	}
 	opts := catalog.DeclareOptions{Keep: l.keep, Prune: l.opts.Prune}
 	for _, owner := range l.definitions.Owners() {
 		if strings.HasPrefix(owner, filePrefix) && owner != l.owner() {
@@ -119,7 +124,11 @@ func (l *loaded) apply(ctx context.Context, file *config.Config) error {
 		return err
 	}
 	if err := l.broker.Spread(ctx); err != nil {
-		return err
+		if ctx.Err() != nil {
+			return err
+		}
+		// What is done by and by (see tidy) need not keep everything else from being in force.
+		l.log.Warn().Err(err).Str("component", "store").Msg("spreading queues over partitions; trying again")
 	}
 	l.retirements.addDeleted(result.Deleted, before)
 	if !result.Unchanged {
@@ -130,6 +139,25 @@ func (l *loaded) apply(ctx context.Context, file *config.Config) error {
 		}
 	}
 	return nil
+}
+
+// checkChanges fails if the file has a queue otherwise than it can become.
+func (l *loaded) checkChanges(file *config.Config) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(file.Queues)) {
+		def := file.Queues[name]
+		q, err := l.broker.Lookup(queue.Name{Account: file.Account, Region: file.Region, Name: name})
+		if errors.Is(err, queue.ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			err = def.CheckChange(&q.Definition)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("queue %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // keep says that a queue with messages must not be deleted because it left the file.

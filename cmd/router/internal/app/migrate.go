@@ -97,7 +97,11 @@ func Migrate(ctx context.Context, o MigrateOptions) (_ migrate.Report, err error
 			return migrate.Report{}, err
 		}
 	}
-	return migrate.Run(ctx, from, to, opts)
+	report, err := migrate.Run(ctx, from, to, opts)
+	if errors.Is(err, queue.ErrNotEmpty) {
+		err = fmt.Errorf("%w: a router has been started on it, which is enough; migrate before that, or to another namespace, database or directory", err)
+	}
+	return report, err
 }
 
 // idle fails when a router uses one of the stores. An embedded one is locked.
@@ -113,7 +117,7 @@ func idle(stores ...migrated) func(context.Context) error {
 				return err
 			}
 			if n > 0 {
-				return fmt.Errorf("%d nodes use the shared store: stop them first", n)
+				return fmt.Errorf("the shared store is in use by %d of its routers, or was a few seconds ago: stop them first", n)
 			}
 		}
 		return nil
