@@ -186,6 +186,7 @@ func (r *router) build(ctx context.Context) error {
 		Grace:         deliveryGrace,
 		OnAttempt:     r.attempted,
 		OnStateChange: r.stateChanged,
+		OnRemoved:     r.removed,
 		OnFault:       func(err error) { r.log.Error().Err(err).Str("component", "dispatch").Msg("store failed; trying again") },
 	})
 	if err != nil {

@@ -65,9 +65,17 @@ func (q *retirements) addDeleted(deleted []catalog.Record, before *catalog.Snaps
 			q.add(own)
 		case rules.BusTable:
 			q.add(own, deliveries)
-		case topic.Table, endpoint.FunctionTable:
+		case topic.Table, endpoint.FunctionTable, endpoint.SubscriptionTable:
 			q.add(deliveries)
 		}
+	}
+}
+
+// removed has the delivery queue of an HTTP subscription ended when it goes: by an API, not only with the file. The
+// dispatcher knows what the subscription was, so no snapshot is needed.
+func (r *router) removed(id queue.ID, kind string, name catalog.Name) {
+	if kind == dispatch.KindSubscription {
+		r.retirements.add(retirement{id: id, record: catalog.Record{Table: endpoint.SubscriptionTable, Name: name}})
 	}
 }
 
@@ -126,7 +134,8 @@ func (q *retirements) retire(ctx context.Context, p retirement) error {
 	switch {
 	case role == queue.Deliveries:
 		kind := map[string]string{
-			endpoint.FunctionTable: dispatch.KindFunction, topic.Table: dispatch.KindTopic, rules.BusTable: dispatch.KindBus,
+			endpoint.FunctionTable: dispatch.KindFunction, endpoint.SubscriptionTable: dispatch.KindSubscription,
+			topic.Table: dispatch.KindTopic, rules.BusTable: dispatch.KindBus,
 		}[p.record.Table]
 		return q.dispatcher.Retire(ctx, p.id, dispatch.Former{Kind: kind, Name: p.record.Name, At: p.before})
 	case p.record.Table != queue.Table:
