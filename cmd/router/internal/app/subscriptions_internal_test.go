@@ -9,6 +9,18 @@ import (
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
+func TestMeasured(t *testing.T) {
+	t.Parallel()
+	for want, a := range map[string]dispatch.Attempt{
+		"subscription:alerts": {Kind: dispatch.KindSubscription, Endpoint: "alerts/s", Topic: "alerts"},
+		"function:f":          {Kind: dispatch.KindFunction, Endpoint: "f", Topic: "alerts"},
+	} {
+		if got := measured(&a); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 // Whoever ends an HTTP subscription, its delivery queue ends too. Functions end with the file, which sees to them itself.
 func TestRemovedSubscription(t *testing.T) {
 	t.Parallel()
