@@ -131,7 +131,8 @@ func (q *retirements) retire(ctx context.Context, p retirement) error {
 	switch {
 	case role == queue.Deliveries:
 		kind := map[string]string{
-			endpoint.FunctionTable: dispatch.KindFunction, topic.Table: dispatch.KindTopic, rules.BusTable: dispatch.KindBus,
+			endpoint.FunctionTable: dispatch.KindFunction, endpoint.SubscriptionTable: dispatch.KindSubscription,
+			topic.Table: dispatch.KindTopic, rules.BusTable: dispatch.KindBus,
 		}[p.record.Table]
 		return q.dispatcher.Retire(ctx, p.id, dispatch.Former{Kind: kind, Name: p.record.Name, At: p.before})
 	case p.record.Table != queue.Table:
