@@ -281,7 +281,7 @@ func under(field string, err error) []error {
 		switch {
 		case !ok:
 			errs = append(errs, &InvalidError{Field: field, Reason: one.Error()})
-		case invalid.Field == "":
+		case invalid.Field == "" || invalid.Field == "DeliveryPolicy": // which is its name for the whole of it
 			errs = append(errs, &InvalidError{Field: field, Reason: invalid.Reason})
 		default:
 			errs = append(errs, &InvalidError{Field: field + "." + invalid.Field, Reason: invalid.Reason})
