@@ -189,6 +189,7 @@ func (r *router) build(ctx context.Context) error {
 		Grace:         deliveryGrace,
 		OnAttempt:     r.attempted,
 		OnStateChange: r.stateChanged,
+		OnRemoved:     r.removed,
 		OnFault:       func(err error) { r.log.Error().Err(err).Str("component", "dispatch").Msg("store failed; trying again") },
 	})
 	if err != nil {
@@ -351,10 +352,19 @@ func (r *router) published(bus catalog.Name, ev *event.Event, match *rules.Match
 }
 
 func (r *router) attempted(a dispatch.Attempt) {
-	r.metrics.Attempt(a.Kind+":"+a.Endpoint, string(a.Outcome), string(a.Class), a.Durations.Total)
+	r.metrics.Attempt(measured(&a), string(a.Outcome), string(a.Class), a.Durations.Total)
 	if r.opts.Dev != nil {
 		r.opts.Dev.attempt(&a)
 	}
+}
+
+// measured is the endpoint by which an attempt is counted. Subscriptions come and go, and a series stays: those of a topic
+// have one together.
+func measured(a *dispatch.Attempt) string {
+	if a.Kind == dispatch.KindSubscription {
+		return a.Kind + ":" + a.Topic
+	}
+	return a.Kind + ":" + a.Endpoint
 }
 
 func (r *router) stateChanged(c dispatch.StateChange) {
