@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
@@ -178,6 +179,7 @@ func (r *router) build(ctx context.Context) error {
 	r.topics.PublicURL = r.url()
 	r.redrives = queue.NewRedrives(r.broker, r.definitions)
 	mappers := r.rules.Mappers()
+	maps.Copy(mappers, r.topics.Mappers())
 	mappers[queue.RedriveKind] = r.redrives.Mapper()
 	r.transfers = queue.NewTransfers(r.broker, r.definitions, mappers)
 	r.transfers.Ended = r.transferred
@@ -251,7 +253,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	first := sync.OnceFunc(func() { close(following) })
 	part("definitions", func(ctx context.Context) error {
 		return r.definitions.Follow(ctx, func(ctx context.Context) error {
-			if err := r.rules.Barrier(ctx); err != nil {
+			if err := errors.Join(r.rules.Barrier(ctx), r.topics.Barrier(ctx)); err != nil {
 				return err
 			}
 			first()
@@ -266,6 +268,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
+	part("replays", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "replays", r.topics.Replay) })
 	part("topics", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "topics", r.sweepTopics) })
 	if !r.broker.Leases().Alone() {
 		part("tidying", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "tidy", r.tidy) })
