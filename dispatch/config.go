@@ -91,6 +91,9 @@ type Config struct {
 	// OnStateChange, when set, is told when an endpoint is disabled or enabled and when its breaker opens or closes. It may
 	// be called by several goroutines at once and must be quick.
 	OnStateChange func(StateChange)
+	// OnRemoved, when set, is told of a definition that is gone, and its delivery queue, which is then to be retired, see
+	// Dispatcher.Retire. One that went before Run, or when another process ran, is not told. As OnStateChange.
+	OnRemoved func(id queue.ID, kind string, name catalog.Name)
 	// OnFault, when set, is told of errors of the store that the dispatcher will try again after. As OnStateChange.
 	OnFault func(error)
 }
@@ -113,6 +116,9 @@ func (c *Config) ensureDefaults() {
 	}
 	if c.OnStateChange == nil {
 		c.OnStateChange = func(StateChange) {}
+	}
+	if c.OnRemoved == nil {
+		c.OnRemoved = func(queue.ID, string, catalog.Name) {}
 	}
 	if c.OnFault == nil {
 		c.OnFault = func(error) {}

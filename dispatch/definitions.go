@@ -133,12 +133,17 @@ func (d *Dispatcher) loadAll(snap *catalog.Snapshot, tables []string) {
 			d.loadOne(snap, kindOf(table), records[i].Name)
 		}
 	}
+	var gone []*lane
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	for id, l := range d.lanes {
 		if !seen[id] {
 			d.removeLocked(l)
+			gone = append(gone, l)
 		}
+	}
+	d.mu.Unlock()
+	for _, l := range gone {
+		d.cfg.OnRemoved(l.id, l.kind, l.name)
 	}
 }
 
@@ -153,8 +158,12 @@ func (d *Dispatcher) loadOne(snap *catalog.Snapshot, kind string, name catalog.N
 	change := StateChange{Kind: kind, Name: name, At: d.broker.Now()}
 	d.mu.Lock()
 	key := laneName{kind, name}
-	if old := d.named[key]; old != nil && (!exists || old.id != queue.IDFor(record.ID, queue.Deliveries)) {
-		d.removeLocked(old)
+	gone := d.named[key]
+	if gone != nil && exists && gone.id == queue.IDFor(record.ID, queue.Deliveries) {
+		gone = nil
+	}
+	if gone != nil {
+		d.removeLocked(gone)
 	}
 	if exists {
 		l := d.named[key]
@@ -181,6 +190,9 @@ func (d *Dispatcher) loadOne(snap *catalog.Snapshot, kind string, name catalog.N
 		d.wantLocked(l)
 	}
 	d.mu.Unlock()
+	if gone != nil {
+		d.cfg.OnRemoved(gone.id, kind, name)
+	}
 	if change.Change != "" {
 		d.cfg.OnStateChange(change)
 	}

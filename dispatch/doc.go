@@ -1,5 +1,6 @@
-// Package dispatch delivers: it drains the delivery queues of endpoints (functions, and the topics and buses that are
-// targets of rules), attempts each delivery, and decides what becomes of it. It keeps nothing durable outside the store.
+// Package dispatch delivers: it drains the delivery queues of endpoints (functions, the HTTP subscriptions of topics, and
+// the topics and buses that are targets of rules), attempts each delivery, and decides what becomes of it. It keeps nothing
+// durable outside the store.
 //
 // [Dispatcher.Run] is one loop that starts receives, a goroutine for each attempt, and a settler that ends leases. How an
 // attempt is made and judged is package endpoint's; what a delivery is, endpoint.Delivery says.
@@ -19,7 +20,7 @@
 //	   ▲                      │
 //	   │      retry           ├──► delivered: acknowledged, gone
 //	   └──────────────────────┤
-//	     release, not before  └──► given up: moved to the dead-letter queue, with its reason
+//	     release, not before  └──► given up: moved to the dead-letter queue, with its reason unless it is to be bare
 //	                                 (schedule used up, max_age, permanent, 410, loop, unreadable, endpoint deleted)
 //
 // While an endpoint is disabled, or its breaker is open, deliveries stay waiting; that is no attempt.
@@ -44,8 +45,8 @@
 //     pause. Each node has a breaker of its own.
 //  7. A node begins gently, with one attempt per endpoint, and adds one for each that succeeds. An endpoint that
 //     answers 429, 502, 503 or 504 is halved. Each node counts for itself.
-//  8. Operational state, such as disabled by a 410, is in the catalog table [StateTable], which no configuration file
-//     touches. It ends by Enable, or, after a 410, by another URL.
+//  8. Operational state, such as disabled by a 410, is in the catalog tables [StateTable] and [SubscriptionStateTable],
+//     which no configuration file touches. It ends by Enable, or, after a 410, by another URL.
 //  9. An endpoint that idles costs a few hundred bytes and no goroutine.
 //
 // # Locks

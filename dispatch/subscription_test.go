@@ -351,6 +351,13 @@ func TestRetiredSubscription(t *testing.T) {
 	virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {
 		letters := e.queue("letters")
 		s := e.subscription("alerts/s", "http://nowhere", "")
+		var removed []queue.ID
+		e.cfg.OnRemoved = func(id queue.ID, kind string, name catalog.Name) {
+			if kind != dispatch.KindSubscription || name != named("alerts/s") {
+				t.Errorf("%s %s is gone", kind, name)
+			}
+			removed = append(removed, id)
+		}
 		e.start()
 		e.notify(s, 2, bare)
 		e.notify(s, 1, nil)
@@ -359,6 +366,9 @@ func TestRetiredSubscription(t *testing.T) {
 			t.Fatal(err)
 		}
 		over(time.Second)
+		if diff := cmp.Diff([]queue.ID{s}, removed); diff != "" {
+			t.Errorf("what is gone: %s", diff)
+		}
 		if err := e.d.Retire(t.Context(), s, dispatch.Former{}); err != nil {
 			t.Fatal(err)
 		}

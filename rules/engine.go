@@ -24,7 +24,7 @@ type Engine struct {
 	config      Config
 
 	// publishing has every publish from when it looks at the definitions until its append is durable. See Barrier.
-	publishing *passages
+	publishing *catalog.Passages
 
 	// barred is a revision at which no publish goes on that was matched against older buses and rules.
 	barred atomic.Uint64
@@ -50,7 +50,7 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, config Config) *Eng
 		buses:       catalog.NewTable[Bus](definitions, BusTable),
 		rules:       catalog.NewTable[Rule](definitions, RuleTable),
 		functions:   catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
-		publishing:  newPassages(),
+		publishing:  catalog.NewPassages(),
 		reconciling: make(chan struct{}, 1),
 		last:        reconciled{before: definitions.Snapshot()},
 	}
@@ -65,7 +65,7 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, config Config) *Eng
 func (e *Engine) Barrier(ctx context.Context) error {
 	revision, barred := e.definitions.Revision(), e.barred.Load()
 	if changes, _, err := e.definitions.Changes(barred, BusTable, RuleTable); err != nil || len(changes) > 0 {
-		if err := e.publishing.wait(ctx); err != nil {
+		if err := e.publishing.Wait(ctx); err != nil {
 			return err
 		}
 	}

@@ -106,7 +106,7 @@ type told struct {
 func (e *Engine) publish(ctx context.Context, p *Publish, done *progress) error {
 	// Until the append is durable, so that Barrier can wait for publishes under older definitions. In between nothing may be
 	// committed to the definitions: that waits for the barriers of the other nodes, where publishes may do the same.
-	defer e.publishing.leave(e.publishing.enter())
+	defer e.publishing.Leave(e.publishing.Enter())
 
 	snap, bus, err := e.bus(ctx, p.Bus)
 	if err != nil {

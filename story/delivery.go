@@ -89,7 +89,7 @@ func duplicates(all []Delivery) {
 	}
 }
 
-// toEndpoint tells what became of a delivery to a function, topic or bus. q is its delivery queue, zero if unknown.
+// toEndpoint tells what became of a delivery to a function, an HTTP subscription, a topic or a bus. q is its delivery queue, zero if unknown.
 func (t *Teller) toEndpoint(ctx context.Context, at catalog.Name, origin string, q queue.ID, attempts []dispatch.Attempt, told *Delivery) error {
 	found, err := t.find(ctx, q, told.ID)
 	if err != nil {
@@ -152,7 +152,7 @@ func (t *Teller) waiting(ctx context.Context, name catalog.Name, q queue.ID, fou
 	}
 	t.timetable(name, told, &found.Message, &state)
 
-	id, ok := t.engine.EndpointID(told.Kind, name)
+	id, ok := t.endpointID(told.Kind, name)
 	if !ok || queue.IDFor(id, queue.Deliveries) != q {
 		told.Next = &Next{Reason: fmt.Sprintf("the %s was deleted; what waits for it goes to the dead-letter queue", told.Kind)}
 		return nil
@@ -192,8 +192,8 @@ func heldBack(status *dispatch.Status, next *Next, now time.Time) {
 // timetable adds the attempts that are left.
 func (t *Teller) timetable(name catalog.Name, told *Delivery, m *queue.Message, state *dispatch.State) {
 	policy := endpoint.RetryPolicy{}
-	if f, err := t.functions.Get(name); err == nil && told.Kind == rules.KindFunction {
-		policy = f.Value.Retry
+	if e := t.calledBy(told.Kind, name); e != nil {
+		policy = e.Retry
 	}
 	if a, ok := m.SystemAttribute(endpoint.AttributeDelivery); ok {
 		if d, err := endpoint.DecodeDelivery(a.Value); err == nil && d.Retry != nil {
@@ -241,8 +241,8 @@ func (t *Teller) ended(ctx context.Context, name catalog.Name, attempts []dispat
 // lost tells a delivery that neither is in its queue nor has a record of its end.
 func (t *Teller) lost(ctx context.Context, name catalog.Name, attempts []dispatch.Attempt, told *Delivery) error {
 	places := []string{queue.BuiltinDeadLetters}
-	if f, err := t.functions.Get(name); err == nil && told.Kind == rules.KindFunction && f.Value.DeadLetter != "" {
-		places = append(places, f.Value.DeadLetter)
+	if e := t.calledBy(told.Kind, name); e != nil && e.DeadLetter != "" {
+		places = append(places, e.DeadLetter)
 	}
 	if found, err := t.letter(ctx, name, places, told); found || err != nil {
 		return err
@@ -252,7 +252,7 @@ func (t *Teller) lost(ctx context.Context, name catalog.Name, attempts []dispatc
 	if len(attempts) > 0 {
 		told.Reason = "it is not waiting for another attempt any more: its queue was purged, or the record is past its retention"
 	}
-	if _, ok := t.engine.EndpointID(told.Kind, name); !ok && told.Kind != "" {
+	if _, ok := t.endpointID(told.Kind, name); !ok && told.Kind != "" {
 		told.Reason = fmt.Sprintf("the %s was deleted; what waited for it goes to the dead-letter queue", told.Kind)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/rules"
@@ -55,11 +56,33 @@ func (t *Teller) later(ctx context.Context, bus catalog.Name, origin string, tra
 
 // deliveries returns the delivery queue of an endpoint, zero if there is none.
 func (t *Teller) deliveries(kind string, name catalog.Name) queue.ID {
-	id, ok := t.engine.EndpointID(kind, name)
+	id, ok := t.endpointID(kind, name)
 	if !ok {
 		return 0
 	}
 	return queue.IDFor(id, queue.Deliveries)
+}
+
+// endpointID returns the catalog ID of an endpoint.
+func (t *Teller) endpointID(kind string, name catalog.Name) (uint64, bool) {
+	if kind == dispatch.KindSubscription {
+		record, ok := t.definitions.Get(endpoint.SubscriptionTable, name)
+		return record.ID, ok
+	}
+	return t.engine.EndpointID(kind, name)
+}
+
+// calledBy returns the definition of an endpoint that is called over HTTP; nil for another kind, or if there is none.
+func (t *Teller) calledBy(kind string, name catalog.Name) *endpoint.Endpoint {
+	table := t.called[kind]
+	if table == nil {
+		return nil
+	}
+	e, err := table.Get(name)
+	if err != nil {
+		return nil
+	}
+	return &e.Value
 }
 
 // probe tells a delivery of which only the ID is computed, and reports whether it is in a queue: its target's, or that of

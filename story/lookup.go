@@ -49,7 +49,8 @@ func (t *Teller) Delivery(ctx context.Context, account, region, id string) (*Del
 func (t *Teller) awaiting(ctx context.Context, at catalog.Name, id string) (*Delivery, error) {
 	left := maxProbed
 	for _, place := range []struct{ kind, table string }{
-		{rules.KindFunction, endpoint.FunctionTable}, {rules.KindTopic, topic.Table}, {rules.KindBus, rules.BusTable},
+		{rules.KindFunction, endpoint.FunctionTable}, {dispatch.KindSubscription, endpoint.SubscriptionTable},
+		{rules.KindTopic, topic.Table}, {rules.KindBus, rules.BusTable},
 	} {
 		records := t.definitions.Snapshot().Scan(place.table, catalog.Query{Account: at.Account, Region: at.Region, Limit: max(left, 1)})
 		for record := range records {

@@ -93,8 +93,11 @@ func (t *Teller) subscribed(ctx context.Context, at catalog.Name, s *Story, reco
 			continue
 		}
 		one := Delivery{ID: id, Topic: of.Name, Subscription: sid, Kind: rules.KindFunction, Name: sub.Value.Function}
-		if sub.Value.Queue != "" {
+		switch {
+		case sub.Value.Queue != "":
 			one.Kind, one.Name = rules.KindQueue, sub.Value.Queue
+		case sub.Value.Function == "": // over HTTP, where the endpoint is the subscription's own
+			one.Kind, one.Name = dispatch.KindSubscription, sub.Name.Name
 		}
 		there, err := t.probe(ctx, at, s.ID, sub.Value.DeadLetter, &one)
 		if err != nil {
@@ -112,7 +115,7 @@ func (t *Teller) subscribed(ctx context.Context, at catalog.Name, s *Story, reco
 func (t *Teller) describe(ctx context.Context, at catalog.Name, s *Story) error {
 	for i := range s.Deliveries {
 		d := &s.Deliveries[i]
-		if d.Kind != rules.KindFunction || d.Status != Waiting && d.Status != Retrying && d.Status != InFlight {
+		if d.Kind != rules.KindFunction && d.Kind != dispatch.KindSubscription || d.Status != Waiting && d.Status != Retrying && d.Status != InFlight {
 			continue
 		}
 		found, err := t.find(ctx, t.deliveries(d.Kind, sibling(at, d.Name)), d.ID)
@@ -127,6 +130,9 @@ func (t *Teller) describe(ctx context.Context, at catalog.Name, s *Story) error 
 			continue // it is told by the dispatcher, as a dead letter
 		}
 		s.Published, s.Hops = about.PublishedAt(), about.Hops
+		if about.Verbatim != nil {
+			return nil // what is sent is no event
+		}
 		if ev, err := event.Parse(found.Message.Body); err == nil {
 			if origin, ok := ev.Extensions[topic.ExtensionOrigin]; ok {
 				s.Origin = origin.String()

@@ -30,7 +30,7 @@ var ErrNotFound = errors.New("no such event is retained")
 type Teller struct {
 	broker        *queue.Broker
 	engine        *rules.Engine
-	functions     *catalog.Table[endpoint.Endpoint]
+	called        map[string]*catalog.Table[endpoint.Endpoint] // by kind, the endpoints that are called over HTTP
 	subscriptions *catalog.Table[topic.Subscription]
 	definitions   *catalog.Catalog
 	endpoints     Endpoints
@@ -47,7 +47,10 @@ type Endpoints interface {
 func New(broker *queue.Broker, definitions *catalog.Catalog, engine *rules.Engine, endpoints Endpoints, attempts queue.ID) *Teller {
 	return &Teller{
 		broker: broker, engine: engine, endpoints: endpoints, attempts: attempts, definitions: definitions,
-		functions:     catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
+		called: map[string]*catalog.Table[endpoint.Endpoint]{
+			dispatch.KindFunction:     catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
+			dispatch.KindSubscription: catalog.NewTable[endpoint.Endpoint](definitions, endpoint.SubscriptionTable),
+		},
 		subscriptions: catalog.NewTable[topic.Subscription](definitions, topic.SubscriptionTable),
 	}
 }

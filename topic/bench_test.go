@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/signalbox-mq/signalbox/queue"
@@ -46,7 +47,7 @@ func (e *env) benchmarkPublish(b *testing.B, m topic.Message, matched int) {
 
 // BenchmarkPublish is a publish of 1 KiB to queues of the embedded store in memory: everything but the disk.
 func BenchmarkPublish(b *testing.B) {
-	for _, n := range []int{1, 10, 100} {
+	for _, n := range []int{1, 10, 100, 1000} {
 		for _, raw := range []bool{true, false} {
 			b.Run(fmt.Sprintf("queues=%d/raw=%v", n, raw), func(b *testing.B) {
 				e := newEnv(b)
@@ -101,18 +102,70 @@ func BenchmarkPublishFunctions(b *testing.B) {
 func BenchmarkPublishFiltered(b *testing.B) {
 	for _, n := range []int{5, 10_000} {
 		for _, scope := range []string{topic.ScopeAttributes, topic.ScopeBody} {
-			b.Run(fmt.Sprintf("subscriptions=%d/matching=5/scope=%s", n, scope), func(b *testing.B) {
-				e := newEnv(b)
-				e.subscribers(n, func(i int) topic.Subscription {
-					return topic.Subscription{FilterScope: scope, Filter: fmt.Appendf(nil, `{"customer":["c%d"],"total":[{"numeric":[">",100]}]}`, i/5)}
+			for _, raw := range []bool{true, false} {
+				b.Run(fmt.Sprintf("subscriptions=%d/matching=5/scope=%s/raw=%v", n, scope, raw), func(b *testing.B) {
+					e := newEnv(b)
+					e.subscribers(n, func(i int) topic.Subscription {
+						return topic.Subscription{Raw: &raw, FilterScope: scope, Filter: fmt.Appendf(nil, `{"customer":["c%d"],"total":[{"numeric":[">",100]}]}`, i/5)}
+					})
+					e.benchmarkPublish(b, topic.Message{
+						Body:       []byte(`{"customer":"c0","total":250}`),
+						Attributes: []queue.Attribute{text("customer", "c0"), number("total", "250")},
+					}, 5)
 				})
-				e.benchmarkPublish(b, topic.Message{
-					Body:       []byte(`{"customer":"c0","total":250}`),
-					Attributes: []queue.Attribute{text("customer", "c0"), number("total", "250")},
-				}, 5)
-			})
+			}
 		}
 	}
+}
+
+// BenchmarkPublishURLs is a publish of 1 KiB to URLs, in the envelope, up to their delivery queues.
+func BenchmarkPublishURLs(b *testing.B) {
+	for _, n := range []int{1, 10, 100} {
+		b.Run(fmt.Sprintf("urls=%d", n), func(b *testing.B) {
+			e := newEnv(b)
+			for i := range n {
+				e.confirmed("alerts", topic.Subscription{URL: fmt.Sprint("https://example.com/", i), Raw: new(false)})
+			}
+			e.benchmarkPublish(b, topic.Message{Body: kilobyte()}, n)
+		})
+	}
+}
+
+// BenchmarkPublishFIFO is a publish of 1 KiB to a FIFO topic with one FIFO queue, by as many as there are processors, each in a
+// group of its own.
+func BenchmarkPublishFIFO(b *testing.B) {
+	e := newEnv(b)
+	e.create("t.fifo", topic.Topic{FIFO: true})
+	e.queue("q.fifo", queue.Definition{FIFO: true})
+	e.add("t.fifo", topic.Subscription{Queue: "q.fifo"})
+	var publishers, messages atomic.Int64
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		group := fmt.Sprint("g", publishers.Add(1))
+		for pb.Next() {
+			_, err := e.topics.Publish(b.Context(), topic.Publish{Topic: named("t.fifo"), Messages: []topic.Message{{
+				Body: kilobyte(), Group: group, DedupID: fmt.Sprint(messages.Add(1)),
+			}}})
+			if err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// BenchmarkPublishSignedTogether shows that signing keeps no publish waiting: as many publish as there are processors.
+func BenchmarkPublishSignedTogether(b *testing.B) {
+	e := newEnv(b)
+	e.subscribers(10, func(int) topic.Subscription { return topic.Subscription{Raw: new(false)} })
+	p := topic.Publish{Topic: named("alerts"), Messages: []topic.Message{{Body: kilobyte()}}}
+	e.publish(p)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := e.topics.Publish(b.Context(), p); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }
 
 // BenchmarkSubscribe is one more subscription to a topic with very many, until it counts in a publish.

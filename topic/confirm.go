@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
@@ -139,7 +140,8 @@ func (t *Topics) Unsubscribe(ctx context.Context, topic catalog.Name, uuid strin
 // called again if the definition was changed meanwhile. Its receiver, and what it waits for, can not be changed.
 //
 // A Replay that is another than before brings the archived messages of its range to the subscription, in place of one that is
-// under way; [ReplayOf] says how far that has come.
+// under way; ReplayStatus says how far that has come. Until that is done, what is published is held and comes after it. Without a
+// Replay the subscription goes on with what was held.
 //
 // Errors: [ErrSubscriptionNotFound], a [*catalog.ManagedError] for what a file declares, joined [*InvalidError]s, and change's
 // own as it is.
@@ -182,5 +184,15 @@ func (t *Topics) updateOnce(ctx context.Context, topic catalog.Name, uuid string
 	if err := next.Validate(&state.def); err != nil {
 		return fail(err)
 	}
-	return t.putSubscription(ctx, state, next, found.Revision)
+	more, err := t.replay(ctx, state, &found.Value, &next)
+	if err != nil {
+		return fail(err)
+	}
+	e, err := t.putSubscription(ctx, state, next, found.Revision, more...)
+	if err == nil && found.Value.Feed != nil && found.Value.Feed.Transfer != "" && (next.Feed == nil || next.Feed.Transfer != found.Value.Feed.Transfer) {
+		// It would end by itself, at its next message.
+		_ = queue.ChangeTransfer(ctx, t.definitions, transferName(topic, found.Value.Feed.Transfer), queue.TransferCancelled,
+			"another replay, or none, took its place", t.broker.Now())
+	}
+	return e, err
 }

@@ -100,6 +100,8 @@ type Subscription struct {
 	Bare bool `json:"bare,omitempty" yaml:"-"`
 	// Replay, of a FIFO topic, brings archived messages again; see UpdateSubscription.
 	Replay *Replay `json:"replay,omitempty" yaml:"-"`
+	// Feed is how far the replay has come; nil when nothing is under way. It is this package's alone.
+	Feed *Feed `json:"feed,omitempty" yaml:"-"`
 	// Pending, when set, keeps it from getting messages: it is not confirmed yet, or not any more.
 	Pending *Pending `json:"pending,omitempty" yaml:"-"`
 	// Token is the one by which it was confirmed, so that confirming again is no error.
@@ -124,6 +126,9 @@ func (s *Subscription) Clone() Subscription {
 	}
 	if s.Replay != nil {
 		c.Replay = new(*s.Replay)
+	}
+	if s.Feed != nil {
+		c.Feed = new(*s.Feed)
 	}
 	if s.Pending != nil {
 		c.Pending = new(*s.Pending)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
@@ -30,6 +31,9 @@ type outgoing struct {
 // to a dead-letter queue.
 func (o *outgoing) deliver(ctx context.Context, s *subscription) (queue.Entry, error) {
 	id := deliveryID(o.id, o.topic.name.Name, s.id)
+	if o.message.replayed { // one of its own, apart from that of the first time
+		id = deliveryID(o.id+"/"+o.space, o.topic.name.Name, s.id)
+	}
 	var entry queue.Entry
 	var err error
 	switch s.kind {
@@ -112,6 +116,9 @@ func (o *outgoing) queueEntry(ctx context.Context, s *subscription, id queue.Mes
 	send := queue.Send{ID: id, Group: o.message.Group, SizeExempt: true}
 	if send.Body, send.Attributes, err = o.wrapped(ctx, s); err != nil {
 		return queue.Entry{}, err
+	}
+	if s.raw && o.message.replayed && len(send.Attributes) < maxRawAttributes {
+		send.Attributes = append(slices.Clip(send.Attributes), queue.Attribute{Name: "Replayed", Type: "String", Value: []byte("true")})
 	}
 	if o.message.Trace != "" {
 		send.System = []queue.Attribute{{Name: attributeTrace, Type: "String", Value: []byte(o.message.Trace)}}

@@ -39,7 +39,9 @@ type hooked struct {
 	beforeAppend func(*queue.AppendRequest)
 	// failAppend, when set, is what each append fails with.
 	failAppend error
-	appends    atomic.Int64
+	// afterAppend, when set, is asked for what an append is to fail with, before it is made or else after it was.
+	afterAppend func(*queue.AppendRequest) (before, after error)
+	appends     atomic.Int64
 }
 
 func (h *hooked) Append(ctx context.Context, req queue.AppendRequest) (queue.AppendResult, error) {
@@ -49,6 +51,16 @@ func (h *hooked) Append(ctx context.Context, req queue.AppendRequest) (queue.App
 	}
 	if h.failAppend != nil {
 		return queue.AppendResult{}, h.failAppend
+	}
+	if h.afterAppend != nil {
+		before, after := h.afterAppend(&req)
+		if before != nil {
+			return queue.AppendResult{}, before
+		}
+		if after != nil {
+			_, err := h.Store.Append(ctx, req)
+			return queue.AppendResult{}, errors.Join(after, err)
+		}
 	}
 	return h.Store.Append(ctx, req)
 }

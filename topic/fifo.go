@@ -72,15 +72,15 @@ type logged struct {
 	Published int64  `json:"published"`
 	Hops      int    `json:"hops,omitempty"`
 	Origin    string `json:"origin,omitempty"`
-	// Revision is that of the definitions by which it was delivered.
-	Revision uint64 `json:"revision"`
+	// Held are the subscriptions for which it is held, because a replay to them is under way.
+	Held []string `json:"held,omitempty"`
 }
 
-// logEntry makes the entry in the topic's log for a message.
-func (o *outgoing) logEntry(id queue.MessageID) (queue.Entry, error) {
+// logEntry makes the entry in the topic's log for a message, which is held for some subscriptions.
+func (o *outgoing) logEntry(id queue.MessageID, held []string) (queue.Entry, error) {
 	m := o.message
 	about := logged{
-		Subject: m.Subject, Trace: m.Trace, Published: o.now.UnixMilli(), Hops: o.hops, Origin: o.origin, Revision: o.revision,
+		Subject: m.Subject, Trace: m.Trace, Published: o.now.UnixMilli(), Hops: o.hops, Origin: o.origin, Held: held,
 	}
 	for protocol, body := range m.Variants {
 		if about.Variants == nil {
@@ -110,7 +110,7 @@ func fromLog(kept *queue.Message) (*Message, *logged, error) {
 	}
 	m := &Message{
 		Body: kept.Body, Subject: about.Subject, Attributes: kept.Attributes, Group: kept.Group, DedupID: kept.DedupID,
-		Trace: about.Trace, replayed: true,
+		Trace: about.Trace,
 	}
 	for protocol, text := range about.Variants {
 		body, err := base64.StdEncoding.DecodeString(text)

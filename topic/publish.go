@@ -117,16 +117,10 @@ func (p *Publish) commitEnd(first int, fifo bool) int {
 // commit publishes the messages from first to before next, all of them or none.
 func (t *Topics) commit(ctx context.Context, p *Publish, first, next int) ([]Published, error) {
 	for attempt := 0; ; attempt++ {
-		topic, revision, err := t.topicAt(ctx, p.Topic)
-		if err != nil {
-			return nil, err
-		}
-		c := commit{topics: t, topic: topic, revision: revision, hops: p.Hops, origin: p.Origin, passed: p.passedOn}
-		c.once(p, &p.Messages[first])
-		err = c.run(ctx, p.Messages[first:next])
+		published, err := t.attempt(ctx, p, first, next)
 		switch {
 		case err == nil:
-			return c.published, nil
+			return published, nil
 		case errors.Is(err, queue.ErrDropped) && attempt < 3:
 			// A queue was deleted since it was looked up: again, with what is there now.
 		case errors.Is(err, queue.ErrTokenReused) && p.Token == "":
@@ -135,6 +129,24 @@ func (t *Topics) commit(ctx context.Context, p *Publish, first, next int) ([]Pub
 			return nil, err
 		}
 	}
+}
+
+// attempt is a commit by the definitions as they are.
+func (t *Topics) attempt(ctx context.Context, p *Publish, first, next int) ([]Published, error) {
+	topic, err := t.topic(ctx, p.Topic)
+	if err == nil && topic.def.FIFO {
+		var passage *catalog.Passage
+		if topic, passage, err = t.enter(ctx, p.Topic); passage != nil {
+			defer t.publishing.Leave(passage)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := commit{topics: t, topic: topic, hops: p.Hops, origin: p.Origin, passed: p.passedOn}
+	c.once(p, &p.Messages[first])
+	err = c.run(ctx, p.Messages[first:next])
+	return c.published, err
 }
 
 // once says by which token the commit happens once, if any.
@@ -160,9 +172,7 @@ func (c *commit) once(p *Publish, first *Message) {
 type commit struct {
 	topics *Topics
 	topic  *topicState
-	// revision is that of the definitions.
-	revision uint64
-	now      time.Time
+	now    time.Time
 	// space keeps tokens from outside, deduplication IDs and deliveries apart; token is empty for none.
 	space  string
 	token  string
@@ -224,7 +234,9 @@ func (c *commit) add(ctx context.Context, m *Message) error {
 	if c.topic.def.FIFO {
 		out.sequence = sequenceText(sequenceOf(id))
 		published.Sequence = out.sequence
-		entry, err := out.logEntry(id)
+		var held []string
+		matched, held = c.live(matched)
+		entry, err := out.logEntry(id, held)
 		if err != nil {
 			return err
 		}
@@ -243,6 +255,28 @@ func (c *commit) add(ctx context.Context, m *Message) error {
 	}
 	c.published = append(c.published, published)
 	return nil
+}
+
+// live returns those of the subscriptions that matched that get a message now, and the IDs of those for which it is held.
+func (c *commit) live(matched []*subscription) (now []*subscription, held []string) {
+	own := false
+	for i, s := range matched {
+		kept := s.feed != nil && !s.feed.Handover
+		if kept {
+			held = append(held, s.id)
+		}
+		if kept || !s.until.IsZero() && !c.now.Before(s.until) {
+			if !own {
+				now, own = slices.Clone(matched[:i]), true
+			}
+		} else if own {
+			now = append(now, s)
+		}
+	}
+	if !own {
+		return matched, nil
+	}
+	return now, held
 }
 
 // append makes the deliveries durable. Where no subscription matched there are none.

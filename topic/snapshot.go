@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -14,8 +15,9 @@ import (
 
 // snapshot is every topic with its compiled subscriptions, at one revision of the catalog. It is never changed.
 type snapshot struct {
-	revision uint64
-	topics   map[catalog.Name]*topicState
+	topics map[catalog.Name]*topicState
+	// feeding has the topics that have a replay under way.
+	feeding map[catalog.Name]bool
 }
 
 // topicState is one topic. It is never changed either; the next one shares its indexes' unchanged parts.
@@ -35,8 +37,8 @@ type topicState struct {
 	ids, uuids, receivers slotMap
 	// How many subscriptions there are, in all and of those that match nothing because they are not confirmed.
 	count, pending, removed int
-	// urls is how many have a URL.
-	urls int
+	// urls is how many have a URL, feeds how many a replay is under way to, handovers those that publishers wait for.
+	urls, feeds, handovers int
 	// all are the subscriptions without a filter policy, by ID.
 	all []*subscription
 	// attributes and body have the others, by the scope of their policies.
@@ -45,13 +47,15 @@ type topicState struct {
 
 // subscription is a subscription ready to match.
 type subscription struct {
-	id, uuid          string
-	kind, name        string
-	account, region   string // the receiver's; empty for the topic's
-	raw, asSNS, bare  bool
-	pending, removed  bool
-	contentType       string // of what a URL gets
-	replay            *Replay
+	id, uuid         string
+	kind, name       string
+	account, region  string // the receiver's; empty for the topic's
+	raw, asSNS, bare bool
+	pending, removed bool
+	contentType      string // of what a URL gets
+	// feed is set while a replay is under way; what is published at until or later is not for it, if that is set.
+	feed              *Feed
+	until             time.Time
 	scope             pattern.Scope
 	filter            *pattern.Pattern // nil passes everything
 	retry             *endpoint.RetryPolicy
@@ -77,11 +81,12 @@ func receiverKey(kind, account, region, name string) string {
 
 // build makes the snapshot that follows prev, by the rules of catalog.Build.
 func (t *Topics) build(prev *snapshot, changes []catalog.Record, at *catalog.Snapshot) (*snapshot, error) {
-	next := &snapshot{revision: at.Revision(), topics: map[catalog.Name]*topicState{}}
+	next := &snapshot{topics: map[catalog.Name]*topicState{}}
 	if prev == nil {
 		changes = slices.Collect(at.Scan(Table, catalog.Query{}))
 	} else {
 		maps.Copy(next.topics, prev.topics)
+		next.feeding = prev.feeding
 	}
 	// Topics first: a subscription may come with its topic in one set of changes. Only names count: the snapshot says what
 	// is there.
@@ -102,6 +107,7 @@ func (t *Topics) build(prev *snapshot, changes []catalog.Record, at *catalog.Sna
 			touched[topic] = append(touched[topic], c.Name)
 		}
 	}
+	defer next.settle(fresh, touched)
 	for name, names := range touched {
 		// A fresh one has read all of its subscriptions.
 		if state, ok := next.topics[name]; ok && !fresh[name] {
@@ -113,6 +119,31 @@ func (t *Topics) build(prev *snapshot, changes []catalog.Record, at *catalog.Sna
 		}
 	}
 	return next, nil
+}
+
+// settle brings feeding up to date for topics that may have changed.
+func (s *snapshot) settle(fresh map[catalog.Name]bool, touched map[catalog.Name][]catalog.Name) {
+	changed := maps.Clone(s.feeding)
+	look := func(name catalog.Name) {
+		if state, ok := s.topics[name]; ok && state.feeds > 0 {
+			if changed == nil {
+				changed = map[catalog.Name]bool{}
+			}
+			changed[name] = true
+		} else {
+			delete(changed, name)
+		}
+	}
+	for name := range fresh {
+		look(name)
+	}
+	for name := range touched {
+		look(name)
+	}
+	for name := range s.feeding { // or their topic is gone
+		look(name)
+	}
+	s.feeding = changed
 }
 
 // buildTopic puts a topic into next as it is in a snapshot of the catalog. It says whether it is a new one.
@@ -323,6 +354,12 @@ func (s *topicState) tally(sub *subscription, n int) {
 	s.count += n
 	if sub.kind == KindHTTP {
 		s.urls += n
+	}
+	if sub.feed != nil {
+		s.feeds += n
+		if sub.feed.Handover {
+			s.handovers += n
+		}
 	}
 	switch {
 	case sub.removed:

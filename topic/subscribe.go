@@ -43,7 +43,7 @@ func subscriptionEntryOf(e catalog.Entry[Subscription]) SubscriptionEntry {
 //
 // Errors: [ErrNotFound], joined [*InvalidError]s, and the store's for the confirmation.
 func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscription) (e SubscriptionEntry, created bool, err error) {
-	s.Pending, s.Token = nil, ""
+	s.Pending, s.Token, s.Feed = nil, "", nil
 	kind, name := s.Receiver()
 	key := receiverKey(kind, s.Account, s.Region, name)
 	unlock, err := t.subscribing.lock(ctx, topic.String()+"\x00"+key)
@@ -102,15 +102,16 @@ func (t *Topics) subscribeOnce(ctx context.Context, topic catalog.Name, key stri
 	if s.URL != "" {
 		s.Pending = t.pend(s.UUID(topic), nil)
 	}
-	if s.Replay != nil {
-		return SubscriptionEntry{}, false, &InvalidError{Field: "replay", Reason: "can not be part of a new subscription"}
+	more, err := t.replay(ctx, state, new(Subscription), &s)
+	if err != nil {
+		return SubscriptionEntry{}, false, err
 	}
-	e, err = t.putSubscription(ctx, state, s, 0)
+	e, err = t.putSubscription(ctx, state, s, 0, more...)
 	return e, true, err
 }
 
-// putSubscription writes a subscription, which must have that revision, or not exist if it is zero, and its endpoint.
-func (t *Topics) putSubscription(ctx context.Context, state *topicState, s Subscription, revision uint64) (SubscriptionEntry, error) {
+// putSubscription writes a subscription, which must have that revision, or not exist if it is zero, with its endpoint, and more.
+func (t *Topics) putSubscription(ctx context.Context, state *topicState, s Subscription, revision uint64, more ...catalog.Change) (SubscriptionEntry, error) {
 	name := SubscriptionName(state.name, s.ID)
 	set := catalog.Set{
 		Changes:  []catalog.Change{t.subscriptions.Putting(name, s).If(revision)},
@@ -121,6 +122,7 @@ func (t *Topics) putSubscription(ctx context.Context, state *topicState, s Subsc
 		change := t.endpointChange(t.definitions.Snapshot(), state, name, &s)
 		set.Changes = append(set.Changes, change)
 	}
+	set.Changes = append(set.Changes, more...)
 	applied, err := t.definitions.Apply(ctx, set)
 	if err != nil {
 		return SubscriptionEntry{}, err

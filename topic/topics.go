@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -45,9 +46,13 @@ type Topics struct {
 	subscribing *stripes
 	signer      *signing.Signer
 	// groups has a lock for each group of each FIFO topic, numbers their sequence numbers.
-	groups   *stripes
-	numbers  sequencer
-	compiled *catalog.View[snapshot]
+	groups  *stripes
+	numbers sequencer
+	// publishing are the publishes to FIFO topics; barred is the revision that the last Barrier was about.
+	publishing *catalog.Passages
+	barred     atomic.Uint64
+	transfers  *catalog.Table[queue.Transfer]
+	compiled   *catalog.View[snapshot]
 }
 
 // DefaultPublicURL is that of a router on this machine.
@@ -71,6 +76,8 @@ func New(broker *queue.Broker, definitions *catalog.Catalog) *Topics {
 		endpoints:     catalog.NewTable[endpoint.Endpoint](definitions, endpoint.SubscriptionTable),
 		subscribing:   newStripes(),
 		groups:        newStripes(),
+		publishing:    catalog.NewPassages(),
+		transfers:     catalog.NewTable[queue.Transfer](definitions, queue.TransferTable),
 		signer:        signing.New(definitions),
 	}
 	t.compiled = catalog.NewView(definitions, []string{Table, SubscriptionTable}, t.build)
@@ -79,25 +86,19 @@ func New(broker *queue.Broker, definitions *catalog.Catalog) *Topics {
 
 // topic returns a topic as it is now.
 func (t *Topics) topic(ctx context.Context, name catalog.Name) (*topicState, error) {
-	state, _, err := t.topicAt(ctx, name)
-	return state, err
-}
-
-// topicAt returns a topic as it is now, and a revision of the definitions since which nothing of it was changed.
-func (t *Topics) topicAt(ctx context.Context, name catalog.Name) (*topicState, uint64, error) {
 	for looked := false; ; looked = true {
 		snap, err := t.compiled.Get()
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		if state, ok := snap.topics[name]; ok {
-			return state, snap.revision, nil
+			return state, nil
 		}
 		if looked {
-			return nil, 0, fmt.Errorf("%w: %s", ErrNotFound, name.Name)
+			return nil, fmt.Errorf("%w: %s", ErrNotFound, name.Name)
 		}
 		if err := t.definitions.LookAgain(ctx); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 	}
 }

@@ -136,7 +136,7 @@ func (s *Subscription) Receiver() (kind, name string) {
 func compile(def *Subscription, of *Topic) (*subscription, error) {
 	s := &subscription{
 		id: def.SubscriptionID(), raw: def.Raw == nil || *def.Raw, retry: def.Retry, deadLetter: def.DeadLetter,
-		account: def.Account, region: def.Region, asSNS: def.AsSNS, bare: def.Bare, replay: def.Replay,
+		account: def.Account, region: def.Region, asSNS: def.AsSNS, bare: def.Bare, feed: def.Feed,
 		pending: def.Pending != nil, removed: def.Pending != nil && def.Pending.Removed,
 	}
 	var errs []error
@@ -155,6 +155,7 @@ func compile(def *Subscription, of *Topic) (*subscription, error) {
 		}
 	}
 	if r := def.Replay; r != nil {
+		s.until = r.Until
 		switch {
 		case !of.FIFO:
 			bad("replay", "is only for FIFO topics: others have no archive")
@@ -281,7 +282,7 @@ func under(field string, err error) []error {
 		switch {
 		case !ok:
 			errs = append(errs, &InvalidError{Field: field, Reason: one.Error()})
-		case invalid.Field == "":
+		case invalid.Field == "" || invalid.Field == "DeliveryPolicy": // which is its name for the whole of it
 			errs = append(errs, &InvalidError{Field: field, Reason: invalid.Reason})
 		default:
 			errs = append(errs, &InvalidError{Field: field + "." + invalid.Field, Reason: invalid.Reason})

@@ -99,7 +99,7 @@ type answer struct {
 	retryAfter    string
 }
 
-var errorXML = regexp.MustCompile(`^<\?xml version="1.0"\?>\n<ErrorResponse xmlns="[^"]*"><Error><Type>(Sender|Receiver)</Type><Code>([^<]*)</Code><Message>([^<]*)</Message><Detail/></Error><RequestId>req-1</RequestId></ErrorResponse>$`)
+var errorXML = regexp.MustCompile(`^<\?xml version="1.0"\?>\n<ErrorResponse(?: xmlns="[^"]*")?><Error><Type>(Sender|Receiver)</Type><Code>([^<]*)</Code><Message>([^<]*)</Message><Detail/></Error><RequestId>req-1</RequestId></ErrorResponse>$`)
 
 // readAnswer checks of an answer what holds for all of them, and reads an error.
 func readAnswer(tb testing.TB, w *httptest.ResponseRecorder) *answer {

@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"httpapi/native":    {"story", "dispatch", "dispatch/endpoint", "rules", "topic", "queue", "queue/catalog", "event", "duration", "httpapi/body", "httpapi/longpoll", "httpapi/problem"},
 	"httpapi/awsapi":    {"httpapi/body"},
 	"httpapi/sqs":       {"httpapi/awsapi", "httpapi/longpoll", "queue", "queue/catalog", "duration"},
+	"httpapi/sns":       {"httpapi/awsapi", "topic", "topic/signing", "rules/pattern", "dispatch/endpoint", "queue", "queue/catalog", "duration"},
 	"httpapi/body":      {},
 	"httpapi/longpoll":  {},
 	"httpapi/problem":   {},
@@ -43,7 +44,7 @@ var allowed = map[string][]string{
 		"duration", "queue", "queue/catalog", "topic", "rules", "rules/pattern", "dispatch/endpoint", "httpapi/ingest",
 	},
 	"cmd/router/internal/app": {
-		"cmd/router/internal/config", "cmd/router/internal/migrate", "queue/pebblestore", "queue/redisstore", "httpapi", "httpapi/awsapi", "httpapi/ingest", "httpapi/native", "httpapi/problem", "httpapi/sqs", "story", "dispatch",
+		"cmd/router/internal/config", "cmd/router/internal/migrate", "queue/pebblestore", "queue/redisstore", "httpapi", "httpapi/awsapi", "httpapi/ingest", "httpapi/native", "httpapi/problem", "httpapi/sns", "httpapi/sqs", "story", "dispatch",
 		"rules", "topic", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration",
 	},
 	"cmd/router/internal/migrate": {"queue", "queue/catalog"},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"runtime"
@@ -178,6 +179,7 @@ func (r *router) build(ctx context.Context) error {
 	r.topics.PublicURL = r.url()
 	r.redrives = queue.NewRedrives(r.broker, r.definitions)
 	mappers := r.rules.Mappers()
+	maps.Copy(mappers, r.topics.Mappers())
 	mappers[queue.RedriveKind] = r.redrives.Mapper()
 	r.transfers = queue.NewTransfers(r.broker, r.definitions, mappers)
 	r.transfers.Ended = r.transferred
@@ -188,6 +190,7 @@ func (r *router) build(ctx context.Context) error {
 		Grace:         deliveryGrace,
 		OnAttempt:     r.attempted,
 		OnStateChange: r.stateChanged,
+		OnRemoved:     r.removed,
 		OnFault:       func(err error) { r.log.Error().Err(err).Str("component", "dispatch").Msg("store failed; trying again") },
 	})
 	if err != nil {
@@ -250,7 +253,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	first := sync.OnceFunc(func() { close(following) })
 	part("definitions", func(ctx context.Context) error {
 		return r.definitions.Follow(ctx, func(ctx context.Context) error {
-			if err := r.rules.Barrier(ctx); err != nil {
+			if err := errors.Join(r.rules.Barrier(ctx), r.topics.Barrier(ctx)); err != nil {
 				return err
 			}
 			first()
@@ -265,6 +268,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
+	part("replays", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "replays", r.topics.Replay) })
 	part("topics", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "topics", r.sweepTopics) })
 	if !r.broker.Leases().Alone() {
 		part("tidying", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "tidy", r.tidy) })
@@ -349,10 +353,19 @@ func (r *router) published(bus catalog.Name, ev *event.Event, match *rules.Match
 }
 
 func (r *router) attempted(a dispatch.Attempt) {
-	r.metrics.Attempt(a.Kind+":"+a.Endpoint, string(a.Outcome), string(a.Class), a.Durations.Total)
+	r.metrics.Attempt(measured(&a), string(a.Outcome), string(a.Class), a.Durations.Total)
 	if r.opts.Dev != nil {
 		r.opts.Dev.attempt(&a)
 	}
+}
+
+// measured is the endpoint by which an attempt is counted. Subscriptions come and go, and a series stays: those of a topic
+// have one together.
+func measured(a *dispatch.Attempt) string {
+	if a.Kind == dispatch.KindSubscription {
+		return a.Kind + ":" + a.Topic
+	}
+	return a.Kind + ":" + a.Endpoint
 }
 
 func (r *router) stateChanged(c dispatch.StateChange) {

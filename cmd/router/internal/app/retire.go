@@ -76,6 +76,14 @@ func (q *retirements) addDeleted(deleted []catalog.Record, before *catalog.Snaps
 	}
 }
 
+// removed has the delivery queue of an HTTP subscription ended when it goes: by an API, not only with the file. The
+// dispatcher knows what the subscription was, so no snapshot is needed.
+func (r *router) removed(id queue.ID, kind string, name catalog.Name) {
+	if kind == dispatch.KindSubscription {
+		r.retirements.add(retirement{id: id, record: catalog.Record{Table: endpoint.SubscriptionTable, Name: name}})
+	}
+}
+
 const (
 	retireAtOnce = 16
 	retireAgain  = 5 * time.Second

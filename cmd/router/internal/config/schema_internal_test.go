@@ -148,6 +148,7 @@ func enum[T ~string](values ...T) object { return orEnv(object{"enum": values}) 
 func choices(section, path string) []string {
 	return map[string][]string{
 		"queues deduplication_scope":          {"queue", "group"},
+		"topics deduplication_scope":          {"topic", "group"},
 		"topics subscriptions[].filter_scope": {"attributes", "body"},
 		"webhooks hmac.algorithm":             {"sha256", "sha512", "sha1"},
 		"webhooks hmac.encoding":              {"hex", "base64"},
