@@ -117,6 +117,19 @@ func TestMessageAttributes(t *testing.T) {
 	}
 }
 
+// TestNumbers: a Number must be one.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.topic("t")
+	for _, value := range []string{"seven", "1e", "0x10", "NaN"} {
+		e.call("Publish", attribute("a", `{"DataType":"Number","StringValue":"`+value+`"}`)).is(value, parameterValueInvalid, "Could not cast message attribute 'a' value to number.")
+	}
+	for _, value := range []string{"7", "-1.5e3", "+.5"} {
+		e.ok("Publish", attribute("a", `{"DataType":"Number","StringValue":"`+value+`"}`))
+	}
+}
+
 // envelope is what a queue gets without raw delivery.
 func envelope(t *testing.T, m *queue.Message) (members []string, values map[string]any) {
 	t.Helper()
