@@ -17,7 +17,11 @@ import (
 type outgoing struct {
 	*commit
 	message *Message
-	id      string
+	uuid    queue.MessageID
+	id      string // the uuid as text
+	// matched are the subscriptions that get it, held the IDs of those that a replay keeps from it.
+	matched []*subscription
+	held    []string
 	// sequence is the number of a FIFO topic's message, in decimal.
 	sequence string
 

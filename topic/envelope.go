@@ -14,25 +14,23 @@ import (
 // timestampLayout is how SNS writes times.
 const timestampLayout = "2006-01-02T15:04:05.000Z"
 
-// envelope is a message as SNS wraps it, but for the URL that differs between subscriptions: the members, their order and the
-// white space are AWS's.
+// envelope is a message as SNS wraps it, but for the UUID of the subscription in its UnsubscribeURL: the members, their order
+// and the white space are AWS's.
 type envelope struct{ head, tail []byte }
 
 // of returns the whole of it for one subscription.
-func (e *envelope) of(topic *topicState, s *subscription, publicURL string) []byte {
-	dst := make([]byte, 0, len(e.head)+len(e.tail)+len(publicURL)+len(topic.arn)+128)
-	dst = append(dst, e.head...)
-	dst = append(dst, ",\n  \"UnsubscribeURL\" : "...)
-	dst = appendJSONString(dst, unsubscribeURL(topic, s, publicURL))
-	return append(dst, e.tail...)
+func (e *envelope) of(uuid string) []byte {
+	dst := make([]byte, 0, len(e.head)+len(uuid)+len(e.tail))
+	return append(append(append(dst, e.head...), uuid...), e.tail...)
 }
 
-func unsubscribeURL(topic *topicState, s *subscription, publicURL string) string {
-	return publicURL + "/?Action=Unsubscribe&SubscriptionArn=" + topic.arn + ":" + s.uuid
+// unsubscribeURL is the URL but for the subscription's UUID at its end.
+func unsubscribeURL(publicURL, topicARN string) string {
+	return publicURL + "/?Action=Unsubscribe&SubscriptionArn=" + topicARN + ":"
 }
 
 // newEnvelope wraps a message; the body, which must be UTF-8, may be a variant of its own. sign is nil for what is not signed.
-func newEnvelope(id, topicARN, timestamp string, m *Message, body []byte, sequence string, sign *signature) envelope {
+func newEnvelope(id, topicARN, publicURL, timestamp string, m *Message, body []byte, sequence string, sign *signature) envelope {
 	w := envelopeWriter{dst: make([]byte, 0, 1024+len(body)+len(body)/8)}
 	w.member("Type", typeNotification)
 	w.member("MessageId", id)
@@ -46,7 +44,9 @@ func newEnvelope(id, topicARN, timestamp string, m *Message, body []byte, sequen
 	w.member("Message", string(body))
 	w.member("Timestamp", timestamp)
 	w.signature(sign)
-	tail := envelopeWriter{}
+	w.member("UnsubscribeURL", unsubscribeURL(publicURL, topicARN))
+	w.dst = w.dst[:len(w.dst)-1] // its quote comes after the UUID
+	tail := envelopeWriter{dst: []byte{'"'}}
 	if m.replayed {
 		tail.raw("Replayed", "true")
 	}
@@ -161,10 +161,10 @@ func (o *outgoing) enveloped(ctx context.Context, s *subscription) ([]byte, erro
 		if err != nil {
 			return nil, err
 		}
-		made := newEnvelope(o.id, o.topic.arn, o.timestamp(), o.message, r.body, o.sequence, signed)
+		made := newEnvelope(o.id, o.topic.arn, o.topics.publicURL(), o.timestamp(), o.message, r.body, o.sequence, signed)
 		r.envelope = &made
 	}
-	return r.envelope.of(o.topic, s, o.topics.publicURL()), nil
+	return r.envelope.of(s.uuid), nil
 }
 
 // wrapped is what a queue or URL gets: the body, with the attributes beside it if it is raw. What can not be wrapped is an

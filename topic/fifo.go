@@ -76,11 +76,11 @@ type logged struct {
 	Held []string `json:"held,omitempty"`
 }
 
-// logEntry makes the entry in the topic's log for a message, which is held for some subscriptions.
-func (o *outgoing) logEntry(id queue.MessageID, held []string) (queue.Entry, error) {
+// logEntry makes the entry in the topic's log for the message.
+func (o *outgoing) logEntry() (queue.Entry, error) {
 	m := o.message
 	about := logged{
-		Subject: m.Subject, Trace: m.Trace, Published: o.now.UnixMilli(), Hops: o.hops, Origin: o.origin, Held: held,
+		Subject: m.Subject, Trace: m.Trace, Published: o.now.UnixMilli(), Hops: o.hops, Origin: o.origin, Held: o.held,
 	}
 	for protocol, body := range m.Variants {
 		if about.Variants == nil {
@@ -93,9 +93,9 @@ func (o *outgoing) logEntry(id queue.MessageID, held []string) (queue.Entry, err
 		return queue.Entry{}, fmt.Errorf("encoding a log entry: %w", err)
 	}
 	return queue.Entry{
-		Queue: o.topic.log(), Kind: queue.Log, Key: id.String(),
+		Queue: o.topic.log(), Kind: queue.Log, Key: o.id,
 		Message: queue.Message{
-			ID: id, Body: m.Body, Attributes: m.Attributes, Group: m.Group, DedupID: m.dedupID(),
+			ID: o.uuid, Body: m.Body, Attributes: m.Attributes, Group: m.Group, DedupID: m.dedupID(),
 			System: []queue.Attribute{{Name: attributeLogged, Type: "String", Value: text}},
 		},
 	}, nil

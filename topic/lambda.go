@@ -38,7 +38,7 @@ func (o *outgoing) lambdaJSON(ctx context.Context, s *subscription) ([]byte, err
 		text(`,"Signature":`, signed.text)
 		text(`,"SigningCertUrl":`, signed.certificate)
 	}
-	text(`,"UnsubscribeUrl":`, unsubscribeURL(o.topic, s, o.topics.publicURL()))
+	text(`,"UnsubscribeUrl":`, unsubscribeURL(o.topics.publicURL(), o.topic.arn)+s.uuid)
 	if o.message.replayed {
 		dst = append(dst, `,"Replayed":true`...)
 	}

@@ -184,6 +184,7 @@ type commit struct {
 	entries   []queue.Entry
 	bytes     int // of the entries
 	published []Published
+	added     int    // how many messages the entries are of
 	digest    []byte // of the messages, in order; with a token
 }
 
@@ -198,8 +199,15 @@ func (c *commit) run(ctx context.Context, messages []Message) error {
 	}
 	c.now = c.topics.broker.Now()
 	c.published = make([]Published, 0, len(messages))
+	all := make([]outgoing, len(messages))
 	for i := range messages {
-		if err := c.add(ctx, &messages[i]); err != nil {
+		c.begin(&all[i], &messages[i])
+	}
+	if err := c.sign(ctx, all); err != nil {
+		return err
+	}
+	for i := range all {
+		if err := c.add(ctx, &all[i]); err != nil {
 			return err
 		}
 	}
@@ -222,28 +230,32 @@ func (c *commit) identify(m *Message) queue.MessageID {
 	return tokenID(c.topic.id, c.space+"/"+c.token, len(c.published), digest)
 }
 
-// add filters one message and adds its deliveries, and before them its entry in the log of a FIFO topic.
-func (c *commit) add(ctx context.Context, m *Message) error {
-	id := c.identify(m)
-	matched := c.topic.match(m)
-	if c.entries == nil {
-		c.entries = make([]queue.Entry, 0, len(matched)+1)
-	}
-	out := outgoing{commit: c, message: m, id: id.String()}
-	published := Published{ID: out.id, Matched: make([]string, 0, len(matched))}
+// begin gives a message its ID and filters it.
+func (c *commit) begin(o *outgoing, m *Message) {
+	o.commit, o.message, o.uuid = c, m, c.identify(m)
+	o.id, o.matched = o.uuid.String(), c.topic.match(m)
 	if c.topic.def.FIFO {
-		out.sequence = sequenceText(sequenceOf(id))
-		published.Sequence = out.sequence
-		var held []string
-		matched, held = c.live(matched)
-		entry, err := out.logEntry(id, held)
+		o.sequence = sequenceText(sequenceOf(o.uuid))
+		o.matched, o.held = c.live(o.matched)
+	}
+	c.published = append(c.published, Published{ID: o.id, Sequence: o.sequence, Matched: make([]string, 0, len(o.matched))})
+}
+
+// add adds the deliveries of a message, and before them its entry in the log of a FIFO topic.
+func (c *commit) add(ctx context.Context, o *outgoing) error {
+	if c.entries == nil {
+		c.entries = make([]queue.Entry, 0, len(o.matched)+1)
+	}
+	if c.topic.def.FIFO {
+		entry, err := o.logEntry()
 		if err != nil {
 			return err
 		}
 		c.entries = append(c.entries, entry)
 	}
-	for _, s := range matched {
-		entry, err := out.deliver(ctx, s)
+	published := &c.published[c.added]
+	for _, s := range o.matched {
+		entry, err := o.deliver(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -253,7 +265,7 @@ func (c *commit) add(ctx context.Context, m *Message) error {
 		c.entries = append(c.entries, entry)
 		published.Matched = append(published.Matched, s.id)
 	}
-	c.published = append(c.published, published)
+	c.added++
 	return nil
 }
 

@@ -2,7 +2,11 @@ package topic
 
 import (
 	"context"
+	"runtime"
+	"slices"
 	"strconv"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // signature is what a message is signed with.
@@ -24,6 +28,41 @@ func (t *Topics) sign(ctx context.Context, state *topicState, text []byte) (*sig
 		return nil, err
 	}
 	return &signature{version: strconv.Itoa(version), text: signed, certificate: t.publicURL() + path}, nil
+}
+
+// sign signs the messages of a commit that need it, as many at once as there are processors. A single one is signed when it is
+// first needed.
+func (c *commit) sign(ctx context.Context, all []outgoing) error {
+	if len(all) < 2 || c.topic.def.FIFO {
+		return nil
+	}
+	var signing errgroup.Group
+	signing.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range all {
+		if protocols := all[i].signedFor(); len(protocols) > 0 {
+			signing.Go(func() error {
+				for _, protocol := range protocols {
+					if _, err := all[i].signature(ctx, all[i].rendition(protocol)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	}
+	return signing.Wait()
+}
+
+// signedFor returns the protocols of the subscriptions that get the message in a signed form.
+func (o *outgoing) signedFor() []string {
+	var all []string
+	for _, s := range o.matched {
+		signed := s.asSNS || s.kind != KindFunction && !s.raw
+		if protocol := s.protocol(); signed && !slices.Contains(all, protocol) {
+			all = append(all, protocol)
+		}
+	}
+	return all
 }
 
 // Certificate returns, as PEM, the certificate of the signatures that has a URL of that path, such as

@@ -33,7 +33,7 @@ type topicState struct {
 	subs []*subscription
 	free []int32
 	// ids has the slots by ID, uuids those of the subscriptions whose UUID is not their ID, and receivers one subscription for
-	// each receiver, that with the least ID.
+	// each receiver, the one that was made first.
 	ids, uuids, receivers slotMap
 	// How many subscriptions there are, in all and of those that match nothing because they are not confirmed.
 	count, pending, removed int
@@ -213,7 +213,7 @@ func (s *topicState) bySubscription(id string) *subscription {
 	return nil
 }
 
-// byReceiver returns the subscription of a receiver with the least ID, nil if there is none.
+// byReceiver returns the subscription of a receiver that was made first, nil if there is none.
 func (s *topicState) byReceiver(key string) *subscription {
 	if slot, ok := s.receivers.get(key); ok {
 		return s.subs[slot]
@@ -322,15 +322,20 @@ func (e *stateEdit) put(id string, sub *subscription) {
 	}
 }
 
-// join makes a subscription its receiver's, unless there is one with a lesser ID.
+// join makes a subscription its receiver's, unless there is one that was made before.
 func (e *stateEdit) join(sub *subscription, slot int32) {
 	if sub.kind == "" {
 		return
 	}
 	key := sub.receiver()
-	if other, ok := e.receivers.m.get(key); !ok || e.next.subs[other] == nil || sub.id <= e.next.subs[other].id {
+	if other, ok := e.receivers.m.get(key); !ok || e.next.subs[other] == nil || !e.next.subs[other].before(sub) {
 		e.receivers.set(key, slot)
 	}
+}
+
+// before says whether a subscription was made before another, or in the same set of changes and comes first by its ID.
+func (s *subscription) before(other *subscription) bool {
+	return s.created < other.created || s.created == other.created && s.id < other.id
 }
 
 // leave makes another subscription the receiver's, if it was this one.

@@ -13,6 +13,7 @@ import (
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/topic"
+	"github.com/signalbox-mq/signalbox/topic/signing"
 )
 
 // signedMembers are those of a Notification, in the order in which they are signed.
@@ -320,5 +321,51 @@ func TestDeclaredURL(t *testing.T) {
 	}
 	if err := e.topics.Sweep(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// What nobody gets in a signed form is not signed: there is not even a key.
+func TestNothingToSign(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	if err := catalog.NewTable[signing.Key](e.definitions, signing.Table).Delete(t.Context(), signing.Name()); err != nil {
+		t.Fatal(err)
+	}
+	e.queue("q", queue.Definition{})
+	e.function("f")
+	e.add("alerts", topic.Subscription{Queue: "q"})
+	e.add("alerts", topic.Subscription{Function: "f"})
+	e.create("t.fifo", topic.Topic{FIFO: true})
+	e.add("t.fifo", topic.Subscription{Queue: "q", Raw: new(false)})
+	two := []topic.Message{{Body: []byte("x"), Group: "g", DedupID: "1"}, {Body: []byte("y"), Group: "g", DedupID: "2"}}
+	e.publish(topic.Publish{Messages: two})
+	e.publish(topic.Publish{Messages: two, Token: "t"})
+	e.publish(topic.Publish{Topic: named("t.fifo"), Messages: two})
+	if n := e.definitions.Snapshot().Len(signing.Table); n != 0 {
+		t.Error("a key was made")
+	}
+}
+
+// The messages of one publish are signed each for itself, and each variant.
+func TestManyAreSigned(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	q := e.queue("q", queue.Definition{})
+	e.add("alerts", topic.Subscription{Queue: "q", Raw: new(false)})
+	hook := e.confirmed("alerts", topic.Subscription{URL: hookURL, Raw: new(false)})
+	messages := make([]topic.Message, 10)
+	for i := range messages {
+		messages[i] = topic.Message{Body: fmt.Append(nil, i), Variants: map[string][]byte{"https": fmt.Append(nil, "variant ", i)}}
+	}
+	published := e.publish(topic.Publish{Messages: messages})
+	deliveries, _ := e.deliveries(&hook)
+	for prefix, got := range map[string][]queue.Message{"": e.messages(q.ID, queue.Standard), "variant ": e.messages(deliveries, queue.FIFO)} {
+		for i := range messages {
+			body := members(t, got[i].Body)
+			if body["Message"] != fmt.Sprint(prefix, i) || body["MessageId"] != published[i].ID {
+				t.Errorf("place %d has %s", i, got[i].Body)
+			}
+			verify(t, body, signedMembers()...)
+		}
 	}
 }

@@ -137,24 +137,18 @@ func (t *Topics) yield(ctx context.Context, e SubscriptionEntry, key string) (Su
 	if err != nil {
 		return SubscriptionEntry{}, false, err
 	}
-	mine := state.bySubscription(e.ID)
-	for _, other := range state.subs {
-		if mine == nil || other == nil || other == mine || other.removed || other.receiver() != key {
-			continue
-		}
-		if other.created > mine.created || other.created == mine.created && other.id > mine.id {
-			continue
-		}
-		if err := t.removeSubscription(ctx, SubscriptionName(e.Topic, e.ID)); err != nil {
-			return SubscriptionEntry{}, false, err
-		}
-		e, err := t.subscriptions.Get(SubscriptionName(e.Topic, other.id))
-		if err != nil {
-			return SubscriptionEntry{}, false, err
-		}
-		return subscriptionEntryOf(e), false, nil
+	first := state.byReceiver(key)
+	if first == nil || first.id == e.ID {
+		return e, true, nil
 	}
-	return e, true, nil
+	if err := t.removeSubscription(ctx, SubscriptionName(e.Topic, e.ID)); err != nil {
+		return SubscriptionEntry{}, false, err
+	}
+	other, err := t.subscriptions.Get(SubscriptionName(e.Topic, first.id))
+	if err != nil {
+		return SubscriptionEntry{}, false, err
+	}
+	return subscriptionEntryOf(other), false, nil
 }
 
 // removeSubscription deletes a subscription with its endpoint, if it is there.

@@ -1,0 +1,145 @@
+package topic_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
+	"github.com/signalbox-mq/signalbox/queue/catalog/catalogtest"
+	"github.com/signalbox-mq/signalbox/queue/storetest"
+	"github.com/signalbox-mq/signalbox/topic"
+)
+
+// newNodes returns the environments of nodes that share a store and follow each other, until the test ends.
+func newNodes(t *testing.T, n int) []*env {
+	t.Helper()
+	model, memory := storetest.NewModel(), new(catalogtest.Memory)
+	var nodes []*env
+	for range n {
+		definitions, err := catalog.Open(t.Context(), memory.Node())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &env{tb: t, store: &hooked{Store: model}, definitions: definitions}
+		e.broker = queue.NewBroker(model, definitions, queue.NewClock(time.Time{}))
+		e.topics = topic.New(e.broker, definitions)
+		e.defined = catalog.NewTable[topic.Topic](definitions, topic.Table)
+		e.subscriptions = catalog.NewTable[topic.Subscription](definitions, topic.SubscriptionTable)
+		e.functions = catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable)
+		transfers := queue.NewTransfers(e.broker, definitions, e.topics.Mappers())
+		nodes = append(nodes, e)
+		for _, run := range []func(context.Context) error{
+			transfers.Run,
+			func(ctx context.Context) error { return definitions.Follow(ctx, e.topics.Barrier) },
+			func(ctx context.Context) error { return e.broker.Leases().Run(ctx, "replays", e.topics.Replay) },
+		} {
+			ctx, stop := context.WithCancel(context.Background())
+			ended := make(chan error, 1)
+			go func() { ended <- run(ctx) }()
+			t.Cleanup(func() {
+				stop()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	synctest.Wait()
+	return nodes
+}
+
+// Nodes that subscribe one queue at the same time agree on one subscription.
+func TestNodesSubscribeTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 3)
+		nodes[0].create("alerts", topic.Topic{})
+		for round := range 10 {
+			name := fmt.Sprint("q", round)
+			ids, created := make([]string, len(nodes)), make([]bool, len(nodes))
+			var done sync.WaitGroup
+			for i, e := range nodes {
+				done.Go(func() {
+					entry, isNew, err := e.topics.Subscribe(t.Context(), named("alerts"), topic.Subscription{Queue: name})
+					if err != nil {
+						t.Error(err)
+					}
+					ids[i], created[i] = entry.UUID, isNew
+				})
+			}
+			done.Wait()
+			if ids[0] != ids[1] || ids[1] != ids[2] {
+				t.Errorf("they have %v", ids)
+			}
+			if n := nodes[0].definitions.Snapshot().Len(topic.SubscriptionTable); n != round+1 {
+				t.Errorf("%d subscriptions, want %d", n, round+1)
+			}
+		}
+	})
+}
+
+// Two nodes publish, each in a group of its own, while a replay goes on: every message comes once, in its place.
+func TestNodesReplay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2)
+		e := nodes[0]
+		e.create("t.fifo", topic.Topic{FIFO: true, ContentBasedDeduplication: true})
+		q := e.queue("q.fifo", queue.Definition{FIFO: true})
+		s := e.add("t.fifo", topic.Subscription{Queue: "q.fifo"})
+		const before, during = 100, 100
+		publish := func(from, to int) {
+			var done sync.WaitGroup
+			for node, at := range nodes {
+				done.Go(func() {
+					for i := from; i < to; i++ {
+						at.publish(topic.Publish{Topic: named("t.fifo"), Messages: []topic.Message{{
+							Body: fmt.Appendf(nil, "%d/%03d", node, i), Group: fmt.Sprint(node),
+						}}})
+						<-time.After(time.Millisecond)
+					}
+				})
+			}
+			done.Wait()
+		}
+		publish(0, before)
+		var done sync.WaitGroup
+		done.Go(func() { publish(before, before+during) })
+		<-time.After(during / 2 * time.Millisecond)
+		e.replay(&s, &topic.Replay{From: time.Now().Add(-time.Hour)})
+		e.replayed(&s)
+		done.Wait()
+		for node := range nodes {
+			var live, again []string
+			for _, body := range e.bodies(q) {
+				switch {
+				case !strings.HasPrefix(body, fmt.Sprint(node, "/")):
+				case strings.HasSuffix(body, "*"):
+					again = append(again, body)
+				default:
+					live = append(live, body)
+				}
+			}
+			var want []string
+			for i := range before + during {
+				want = append(want, fmt.Sprintf("%d/%03d", node, i))
+			}
+			if diff := cmp.Diff(want, live); diff != "" {
+				t.Errorf("node %d, as published: %s", node, diff)
+			}
+			if len(again) < before || !slices.IsSorted(again) {
+				t.Errorf("node %d: %d replayed, sorted %v", node, len(again), slices.IsSorted(again))
+			}
+		}
+	})
+}
