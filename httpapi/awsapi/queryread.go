@@ -13,9 +13,9 @@ import (
 // The Query protocol: a form whose names are paths into the input, such as
 // SendMessageBatchRequestEntry.1.MessageAttribute.2.Value.StringValue.
 
-// maxParameters bounds how many parameters a request may have. The largest input, ten messages with ten attributes each,
-// has less than 500.
-const maxParameters = 2000
+// maxParameters bounds how many parameters a request may have. The largest input, ten messages of SNS with a hundred attributes each,
+// has some 3,050.
+const maxParameters = 3500
 
 // maxName bounds how long the name of a parameter may be. Names are compared one by one.
 const maxName = 256

@@ -117,6 +117,19 @@ func TestMessageAttributes(t *testing.T) {
 	}
 }
 
+// TestNumbers: a Number must be one.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.topic("t")
+	for _, value := range []string{"seven", "1e", "0x10", "NaN"} {
+		e.call("Publish", attribute("a", `{"DataType":"Number","StringValue":"`+value+`"}`)).is(value, parameterValueInvalid, "Could not cast message attribute 'a' value to number.")
+	}
+	for _, value := range []string{"7", "-1.5e3", "+.5"} {
+		e.ok("Publish", attribute("a", `{"DataType":"Number","StringValue":"`+value+`"}`))
+	}
+}
+
 // envelope is what a queue gets without raw delivery.
 func envelope(t *testing.T, m *queue.Message) (members []string, values map[string]any) {
 	t.Helper()
@@ -246,6 +259,15 @@ func TestPublishBatch(t *testing.T) {
 	if a := e.ok("PublishBatch", batch("t", `{"Id":"1","Message":""}`)); !strings.Contains(a.body, "<Successful></Successful><Failed><member>") {
 		t.Errorf("answered %s", a.body)
 	}
+	full := make([]string, 10) // as many parameters as a request can need
+	for i := range full {
+		var attributes []string
+		for k := range 100 {
+			attributes = append(attributes, fmt.Sprintf(`"a%d":{"DataType":"String","StringValue":"v"}`, k))
+		}
+		full[i] = fmt.Sprintf(`{"Id":"%d","Message":"m","Subject":"s","MessageGroupId":"g","MessageAttributes":{%s}}`, i, strings.Join(attributes, ","))
+	}
+	e.ok("PublishBatch", batch("t", full...))
 	if a := e.ok("PublishBatch", batch("t", many[:10]...)); !strings.Contains(a.body, "<Failed></Failed>") || len(a.texts("MessageId")) != 10 {
 		t.Errorf("answered %s", a.body)
 	}

@@ -302,3 +302,31 @@ func TestWhatIsRefused(t *testing.T) {
 		e.call(name, `{}`).is(name, "UnsupportedOperation", "The operation "+name+" is not supported: "+reason+".")
 	}
 }
+
+// TestReplayPolicy: a subscription to a FIFO topic with an archive may ask for what was published before.
+func TestReplayPolicy(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	topicOf := e.topic("f.fifo")
+	e.queue("q.fifo")
+	e.ok("SetTopicAttributes", `{"TopicArn":"`+topicOf+`","AttributeName":"ArchivePolicy","AttributeValue":"{\"MessageRetentionPeriod\":\"1\"}"}`)
+	e.ok("Publish", `{"TopicArn":"`+topicOf+`","Message":"before","MessageGroupId":"g"}`)
+	const policy = `{"PointType": "Timestamp", "StartingPoint": "2026-01-01T00:00:00.000Z"}`
+	for _, x := range []struct{ value, message string }{
+		{`x`, "failed to parse JSON."}, {`{"PointType":"Timestamp"}`, "PointType and StartingPoint are required"}, {`{"PointType":"Offset","StartingPoint":"2026-01-01T00:00:00Z"}`, "PointType must be Timestamp"},
+		{`{"PointType":"Timestamp","StartingPoint":"yesterday"}`, "StartingPoint must be a time in ISO 8601"}, {`{"Colour":"red"}`, "unknown member Colour"},
+		{`{"PointType":"Timestamp","StartingPoint":"2026-01-01T00:00:00Z","EndingPoint":"2026-01-01T00:00:00Z"}`, "EndingPoint must be after StartingPoint"},
+	} {
+		e.call("Subscribe", subscribeInput("f.fifo", "sqs", queueARN("q.fifo"), `,"Attributes":{"ReplayPolicy":`+quoted(x.value)+`}`)).
+			is(x.value, invalidParameter, "Invalid parameter: Attributes Reason: ReplayPolicy: "+x.message)
+	}
+	arn := e.subscribe("f.fifo", "q.fifo", `"Attributes":{"ReplayPolicy":`+quoted(policy)+`}`)
+	if got := e.attributes(arn); got["ReplayPolicy"] != policy || got["ReplayStatus"] != "Pending" {
+		t.Errorf("it has %v", got)
+	}
+	e.subscribe("f.fifo", "q.fifo", `"Attributes":{"ReplayPolicy":`+quoted(policy)+`}`)
+	e.ok("SetSubscriptionAttributes", `{"SubscriptionArn":"`+arn+`","AttributeName":"ReplayPolicy","AttributeValue":"{}"}`)
+	if got := e.attributes(arn); got["ReplayPolicy"] != "" || got["ReplayStatus"] != "" {
+		t.Errorf("without a replay it has %v", got)
+	}
+}

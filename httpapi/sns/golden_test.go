@@ -152,7 +152,7 @@ func scenarios() map[string]exchanges {
 			call("Publish", `{`+topic+`}`),
 			call("Publish", `{`+topic+`,"Message":"m","MessageAttributes":{"a":{"DataType":"Number","BinaryValue":"AA=="}}}`),
 			call("Publish", `{`+none+`,"Message":"m"}`),
-			{operation: "Publish", input: `{` + topic + `,"Message":"m","MessageAttributes":{"a":{"DataType":"String","StringValue":"b"}}}`, fault: queueFull},
+			{operation: "Publish", input: `{` + topic + `,"Message":"m","MessageAttributes":{"a":{"DataType":"String","StringValue":"b"}}}`, fault: errFull},
 			{operation: "Publish", input: `{` + topic + `,"Message":"m","MessageAttributes":{"a":{"DataType":"String","StringValue":"b"}}}`, fault: errSecret},
 		}},
 		"PublishBatch": {before: topics, steps: []step{
@@ -171,7 +171,7 @@ func scenarios() map[string]exchanges {
 	}
 }
 
-var queueFull = fmt.Errorf("no room: %w", queue.ErrStoreFull)
+var errFull = fmt.Errorf("no room: %w", queue.ErrStoreFull)
 
 var subscriptionPattern = regexp.MustCompile(`<SubscriptionArn>(arn:[^<]+)<`)
 

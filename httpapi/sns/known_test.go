@@ -29,7 +29,6 @@ func knownErrors() []known {
 		{"AuthorizationErrorException", "AuthorizationError", 403, false},
 		{"InvalidStateException", "InvalidState", 400, false},
 		{"TagLimitExceededException", "TagLimitExceeded", 400, false},
-		{"ReplayLimitExceededException", "ReplayLimitExceeded", 403, false},
 		{"BatchEntryIdsNotDistinctException", "BatchEntryIdsNotDistinct", 400, false},
 		{"BatchRequestTooLongException", "BatchRequestTooLong", 400, false},
 		{"EmptyBatchRequestException", "EmptyBatchRequest", 400, false},

@@ -1,7 +1,9 @@
 package sns
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
@@ -93,6 +95,14 @@ func attributeBytes(g *attributeValue) ([]byte, *awsapi.Error) {
 		return nil, wrongField("String")
 	case len(g.StringValue) == 0:
 		return nil, empty()
+	case base == "Number" && !isNumber(string(g.StringValue)):
+		return nil, parameterValueInvalid("Could not cast message attribute '" + g.Name + "' value to number.")
 	}
 	return g.StringValue, nil
+}
+
+// isNumber says whether text is a decimal number, of whatever size and precision.
+func isNumber(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return (err == nil || errors.Is(err, strconv.ErrRange)) && strings.Trim(text, "0123456789+-.eE") == ""
 }

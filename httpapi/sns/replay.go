@@ -87,5 +87,3 @@ func readReplay(of *topic.Topic, text string) (*topic.Replay, *fault) {
 	}
 	return r, nil
 }
-
-func replayStatus(_ *subscriptionFacts) string { return "" }

@@ -15,6 +15,8 @@ type subscriptionFacts struct {
 	*topic.SubscriptionEntry
 	// of is its topic.
 	of *topic.Topic
+	// replay says how far a replay has come.
+	replay topic.ReplayStatus
 }
 
 // subscriptionAttribute is an attribute of subscriptions.
@@ -56,7 +58,7 @@ var subscriptionAttributes = [...]subscriptionAttribute{
 	{redrivePolicy, "`{\"deadLetterTargetArn\": ARN}`, a queue of the topic's account and region", redriveOf, setRedrive},
 	{roleARN, "kept", func(f *subscriptionFacts) string { return f.Subscription.Kept[roleARN] }, setRole},
 	{replayPolicy, "of FIFO topics with an archive ([below](#archive-and-replay))", replayOf, setReplay},
-	{"ReplayStatus", "of a subscription with a `ReplayPolicy`", replayStatus, nil},
+	{"ReplayStatus", "of a subscription with a `ReplayPolicy`: `Pending`, `In progress`, `Completed` or `Failed`", func(f *subscriptionFacts) string { return string(f.replay) }, nil},
 }
 
 func findSubscriptionAttribute(name string) (*subscriptionAttribute, bool) {

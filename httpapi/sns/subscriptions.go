@@ -185,6 +185,7 @@ func (a *API) getSubscriptionAttributes(ctx context.Context, _ *awsapi.Request, 
 	if err != nil {
 		return nil, err
 	}
+	facts.replay = a.topics.ReplayStatus(facts.SubscriptionEntry)
 	out := &attributesOutput{}
 	for i := range subscriptionAttributes {
 		row := &subscriptionAttributes[i]

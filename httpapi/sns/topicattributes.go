@@ -67,13 +67,12 @@ var topicAttributes = append([]topicAttribute{
 
 // feedbackAttributes are those by which AWS logs deliveries.
 func feedbackAttributes() []topicAttribute {
-	const about = "kept; see [what happened to an event](story.md) instead"
 	var rows []topicAttribute
 	for _, protocol := range []string{"HTTP", "SQS", "Lambda", "Firehose", "Application"} {
 		rate := protocol + "SuccessFeedbackSampleRate"
-		rows = append(rows, topicAttribute{name: rate, about: "0 to 100; " + about, get: keptTopic(rate), set: setSampleRate(rate)})
+		rows = append(rows, topicAttribute{name: rate, get: keptTopic(rate), set: setSampleRate(rate)})
 		for _, name := range []string{protocol + "SuccessFeedbackRoleArn", protocol + "FailureFeedbackRoleArn"} {
-			rows = append(rows, topicAttribute{name: name, about: about, get: keptTopic(name), set: keepTopic(name)})
+			rows = append(rows, topicAttribute{name: name, get: keptTopic(name), set: keepTopic(name)})
 		}
 	}
 	return rows

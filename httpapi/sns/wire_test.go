@@ -105,7 +105,7 @@ var errorXML = regexp.MustCompile(`^<\?xml version="1.0"\?>\n<ErrorResponse(?: x
 func readAnswer(tb testing.TB, w *httptest.ResponseRecorder) *answer {
 	tb.Helper()
 	a := &answer{tb: tb, status: w.Code, body: w.Body.String(), contentType: w.Header().Get("Content-Type"), retryAfter: w.Header().Get("Retry-After")}
-	if got := w.Header()["x-amzn-RequestId"]; len(got) != 1 || got[0] != requestID { //nolint:staticcheck // as AWS writes it
+	if got := exactly(w, "x-amzn-RequestId"); len(got) != 1 || got[0] != requestID {
 		tb.Errorf("the answer has the request id %q", got)
 	}
 	switch a.contentType {
@@ -121,6 +121,9 @@ func readAnswer(tb testing.TB, w *httptest.ResponseRecorder) *answer {
 	}
 	return a
 }
+
+// exactly are the values of a header by the very name that AWS writes, which is not canonical.
+func exactly(w *httptest.ResponseRecorder, name string) []string { return w.Header()[name] }
 
 func (a *answer) readJSON() {
 	a.tb.Helper()
