@@ -127,14 +127,24 @@ func (b *Broker) deadLetter(ctx context.Context, q *Queue, messages []Message) (
 // DeadLetterQueue returns the dead-letter queue of that name, or the built-in one if the name is empty or that queue has
 // gone.
 func (b *Broker) DeadLetterQueue(ctx context.Context, account, region, name string) (Queue, error) {
+	q, err := b.FindDeadLetterQueue(account, region, name)
+	if !errors.Is(err, ErrNotFound) {
+		return q, err
+	}
+	// Not the caller's context alone: the definition outlives the request.
+	return b.EnsureDeadLetters(context.WithoutCancel(ctx), account, region)
+}
+
+// FindDeadLetterQueue is DeadLetterQueue for who must not make a definition: it fails with [ErrNotFound] if the built-in one is to
+// be made first.
+func (b *Broker) FindDeadLetterQueue(account, region, name string) (Queue, error) {
 	if name != "" {
 		q, err := b.Lookup(Name{Account: account, Region: region, Name: name})
 		if !errors.Is(err, ErrNotFound) {
 			return q, err
 		}
 	}
-	// Not the caller's context alone: the definition outlives the request.
-	return b.EnsureDeadLetters(context.WithoutCancel(ctx), account, region)
+	return b.Lookup(Name{Account: account, Region: region, Name: BuiltinDeadLetters})
 }
 
 // EnsureDeadLetters returns the built-in dead-letter queue of an account and region, which is made when first needed.

@@ -208,16 +208,11 @@ func (o *outgoing) deadLetterQueue(ctx context.Context, name string) (queue.Queu
 	if !o.publishing {
 		return o.engine.broker.DeadLetterQueue(ctx, o.bus.Account, o.bus.Region, name)
 	}
-	for _, name := range []string{name, queue.BuiltinDeadLetters} {
-		if name == "" {
-			continue
-		}
-		q, err := o.engine.broker.Lookup(catalog.Name{Account: o.bus.Account, Region: o.bus.Region, Name: name})
-		if !errors.Is(err, queue.ErrNotFound) {
-			return q, err
-		}
+	q, err := o.engine.broker.FindDeadLetterQueue(o.bus.Account, o.bus.Region, name)
+	if errors.Is(err, queue.ErrNotFound) {
+		err = errNoDeadLetters
 	}
-	return queue.Queue{}, errNoDeadLetters
+	return q, err
 }
 
 // deliveryID is the same for the same event, rule and target, however often it is computed: a publish that is repeated

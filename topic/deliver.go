@@ -134,8 +134,10 @@ func (o *outgoing) queueEntry(ctx context.Context, s *subscription, id queue.Mes
 	if invalid != nil {
 		return queue.Entry{}, undeliverable("INVALID_PARAMETER", "queue %s: %s", s.name, invalid)
 	}
-	if o.message.replayed {
-		entry.Dedup = "" // the queue had it before, maybe a moment ago
+	if o.message.logged && entry.Dedup != "" {
+		// The time for which its deduplication ID counts began when it was published and may be over, so that another message has
+		// that ID by now; and the queue may have had this one a moment ago. A repeat of this very delivery is refused all the same.
+		entry.Dedup = id.String()
 	}
 	return entry, nil
 }
@@ -198,7 +200,7 @@ func (o *outgoing) functionBody(ctx context.Context, s *subscription) (body []by
 // attributes unless it wants none.
 func (o *outgoing) deadLetter(ctx context.Context, s *subscription, id queue.MessageID, failure *undeliverableError) (queue.Entry, error) {
 	topic := o.topic.name
-	q, err := o.topics.broker.DeadLetterQueue(ctx, topic.Account, topic.Region, s.deadLetter)
+	q, err := o.deadLetterQueue(ctx, s.deadLetter)
 	if err != nil {
 		return queue.Entry{}, err
 	}
@@ -232,6 +234,23 @@ func (o *outgoing) deadLetter(ctx context.Context, s *subscription, id queue.Mes
 		}
 	}
 	return entry, nil
+}
+
+// errNoDeadLetters says that there is no queue for dead letters yet.
+var errNoDeadLetters = errors.New("the built-in dead-letter queue is to be made first")
+
+// deadLetterQueue returns the queue for what can not be delivered. While other nodes may wait for the publish none is made: see
+// [Topics.Barrier].
+func (o *outgoing) deadLetterQueue(ctx context.Context, name string) (queue.Queue, error) {
+	topic := o.topic.name
+	if !o.passing {
+		return o.topics.broker.DeadLetterQueue(ctx, topic.Account, topic.Region, name)
+	}
+	q, err := o.topics.broker.FindDeadLetterQueue(topic.Account, topic.Region, name)
+	if errors.Is(err, queue.ErrNotFound) {
+		err = errNoDeadLetters
+	}
+	return q, err
 }
 
 // withReason returns attributes with those of a reason, which replace others of the same names.

@@ -110,7 +110,7 @@ func fromLog(kept *queue.Message) (*Message, *logged, error) {
 	}
 	m := &Message{
 		Body: kept.Body, Subject: about.Subject, Attributes: kept.Attributes, Group: kept.Group, DedupID: kept.DedupID,
-		Trace: about.Trace,
+		Trace: about.Trace, logged: true,
 	}
 	for protocol, text := range about.Variants {
 		body, err := base64.StdEncoding.DecodeString(text)

@@ -72,9 +72,15 @@ func (t *Topics) Create(ctx context.Context, name catalog.Name, def Topic) (e En
 		}
 		// What is left of an earlier topic of that name is not this one's.
 		before := t.definitions.Snapshot()
-		left, _, err := t.removals(before, name, maxRemovals)
+		left, more, err := t.removals(before, name, maxRemovals)
 		if err != nil {
 			return Entry{}, false, err
+		}
+		if more && len(left) > 0 { // too much for one set of changes
+			if err := t.removeLeft(ctx, name); err != nil {
+				return Entry{}, false, err
+			}
+			continue
 		}
 		applied, err := t.definitions.Apply(ctx, catalog.Set{Changes: append([]catalog.Change{t.topics.Creating(name, def)}, left...)})
 		switch {

@@ -52,8 +52,8 @@ type Message struct {
 	// Trace is passed on to queues as the system attribute AWSTraceHeader.
 	Trace string
 
-	// replayed says that it comes from the archive.
-	replayed bool
+	// logged says that it comes from the topic's log, and replayed that it is not the first time.
+	logged, replayed bool
 }
 
 // Protocols, as SNS names them.

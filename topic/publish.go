@@ -123,6 +123,10 @@ func (t *Topics) commit(ctx context.Context, p *Publish, first, next int) ([]Pub
 			return published, nil
 		case errors.Is(err, queue.ErrDropped) && attempt < 3:
 			// A queue was deleted since it was looked up: again, with what is there now.
+		case errors.Is(err, errNoDeadLetters) && attempt < 3:
+			if _, err := t.broker.EnsureDeadLetters(context.WithoutCancel(ctx), p.Topic.Account, p.Topic.Region); err != nil {
+				return nil, err
+			}
 		case errors.Is(err, queue.ErrTokenReused) && p.Token == "":
 			return nil, fmt.Errorf("messages[%d].dedup_id was used for another message: %w", first, err)
 		default:
@@ -143,7 +147,7 @@ func (t *Topics) attempt(ctx context.Context, p *Publish, first, next int) ([]Pu
 	if err != nil {
 		return nil, err
 	}
-	c := commit{topics: t, topic: topic, hops: p.Hops, origin: p.Origin, passed: p.passedOn}
+	c := commit{topics: t, topic: topic, hops: p.Hops, origin: p.Origin, passed: p.passedOn, passing: topic.def.FIFO}
 	c.once(p, &p.Messages[first])
 	err = c.run(ctx, p.Messages[first:next])
 	return c.published, err
@@ -173,6 +177,8 @@ type commit struct {
 	topics *Topics
 	topic  *topicState
 	now    time.Time
+	// passing says that other nodes' commits of definitions may wait for this one.
+	passing bool
 	// space keeps tokens from outside, deduplication IDs and deliveries apart; token is empty for none.
 	space  string
 	token  string

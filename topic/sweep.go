@@ -97,8 +97,13 @@ func (t *Topics) Expiries() ([]queue.Expiry, error) {
 // log is the topic's own log.
 func (s *topicState) log() queue.ID { return queue.IDFor(s.id, queue.TopicLog) }
 
+// retention is for how long the log keeps messages. While a replay is under way what is held for it is nowhere else, so nothing
+// goes then, even if the archive is switched off.
 func (s *topicState) retention() time.Duration {
-	if s.def.Retention == 0 {
+	switch {
+	case s.feeds > 0:
+		return queue.MaxRetention
+	case s.def.Retention == 0:
 		return DefaultLogRetention
 	}
 	return s.def.Retention.Std()

@@ -17,6 +17,9 @@ func keep(kept *map[string]string, name, value string) {
 	(*kept)[name] = value
 }
 
+// maxForm is from where on the form of JSON is not kept: what is kept has a bound of its own, and the whole is what counts.
+const maxForm = 8 << 10
+
 // keepJSON keeps JSON that the definition has in a member of its own, if it is not there as it was given: what the catalog does
 // to it shows in nothing but its form.
 func keepJSON(kept *map[string]string, name, text string) json.RawMessage {
@@ -25,7 +28,7 @@ func keepJSON(kept *map[string]string, name, text string) json.RawMessage {
 		return nil
 	}
 	raw := json.RawMessage(text)
-	if stored, err := json.Marshal(raw); err == nil && string(stored) == text {
+	if stored, err := json.Marshal(raw); err == nil && string(stored) == text || len(text) > maxForm {
 		text = ""
 	}
 	keep(kept, name, text)
