@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,16 +16,23 @@ import (
 // A replay brings messages of a FIFO topic's log to one subscription again. Meanwhile the subscription gets nothing else: what is
 // published and would be for it is held, which the message's entry in the log says, and comes after what is replayed.
 //
-//	live ── Replay is set ──► archive ──► held ──┬──► handover ──► live
-//	                                       ▲     │
-//	                                       └─────┘ more has been held than is copied at once
+//	live ── Replay is set ──► begin ──► archive ──► held ──┬──► handover ──► live
+//	                                                 ▲     │
+//	                                                 └─────┘ more has been held than is copied at once
 //
-// archive is a transfer of the range that was asked for, as far as the log went then; held is a transfer of what has been held
-// since. In the handover publishers wait, for a moment, while the last held messages are copied. So each message that is held is
-// delivered once, in its place: it is copied because its entry says so, whatever happens when.
+// To begin is to wait for the publishes that do not hold yet, because they know the subscription as it was, or do not know it:
+// where the log ends after that is where the archive does. archive is a transfer of the range that was asked for, and of what was
+// held up to there; held is a transfer of what has been held since. In the handover publishers wait, for a moment, while the last
+// held messages are copied. So each message that is held is delivered once, in its place: it is copied because its entry says so,
+// whatever happens when.
+//
+// A transfer that has failed is resumed after a pause. After one that somebody cancelled comes what was held, and nothing more of
+// the archive.
 
 // Feed is how far a replay has come.
 type Feed struct {
+	// Begin says that the archive's end is not known yet. Only Held is set then.
+	Begin bool `json:"begin,omitempty"`
 	// Transfer is the last that was started for it; empty for none.
 	Transfer string `json:"transfer,omitempty"`
 	// Cursor is where the transfer ends in the log: what is held from there on is next.
@@ -56,6 +64,8 @@ func (t *Topics) ReplayStatus(e *SubscriptionEntry) ReplayStatus {
 		return ""
 	case s.Feed == nil:
 		return ReplayCompleted
+	case s.Feed.Begin:
+		return ReplayPending
 	case s.Feed.Transfer == "":
 		return ReplayInProgress
 	}
@@ -81,9 +91,9 @@ func transferName(topic catalog.Name, transfer string) catalog.Name {
 type replayed struct {
 	Topic        string `json:"topic"`
 	Subscription string `json:"subscription"`
-	// From and Until are as in Replay.
+	// From and Until are as in Replay; the latter is the subscription's as it is now.
 	From  time.Time `json:"from,omitzero"`
-	Until time.Time `json:"until,omitzero"`
+	Until time.Time `json:"-"`
 	// Held is where messages that were held can be: these are wanted whatever From says. HeldOnly wants no others.
 	Held     uint64 `json:"held"`
 	HeldOnly bool   `json:"held_only,omitempty"`
@@ -93,30 +103,53 @@ type replayed struct {
 // publishing.
 const clockSlack = time.Minute
 
-// replay plans what follows from another Replay than before: it sets next's Feed and returns the change that starts a transfer.
+// replay plans what follows from another Replay than before: it sets next's Feed and returns what is to be changed with it.
 func (t *Topics) replay(ctx context.Context, state *topicState, was, next *Subscription) ([]catalog.Change, error) {
 	next.Feed = was.Feed
-	if sameReplay(was.Replay, next.Replay) || next.Replay == nil && (was.Feed == nil || was.Feed.HeldOnly || was.Feed.Handover) {
+	switch {
+	case sameReplay(was.Replay, next.Replay):
+		return nil, nil
+	case next.Replay == nil:
+		return t.giveUp(state, next)
+	case was.Feed != nil:
+		next.Feed = &Feed{Begin: true, Held: was.Feed.Held} // what was held before has not been delivered, as far as is known
 		return nil, nil
 	}
 	end, err := t.logEnd(ctx, state)
 	if err != nil {
 		return nil, err
 	}
-	held := end
-	if was.Feed != nil {
-		held = was.Feed.Held // what was held before has not been delivered, as far as is known
-	}
-	next.Feed = &Feed{Cursor: end, Held: held}
-	if next.Replay == nil {
-		next.Feed.Cursor = held
+	next.Feed = &Feed{Begin: true, Held: end}
+	return nil, nil
+}
+
+// giveUp has next go on with what was held. The transfer of the archive ends, unless it may have copied some of that: then it goes
+// on to its end, which is near, with what was held only.
+func (t *Topics) giveUp(state *topicState, next *Subscription) ([]catalog.Change, error) {
+	feed := next.Feed
+	if feed != nil && feed.Begin {
+		next.Feed = &Feed{Cursor: feed.Held, Held: feed.Held, HeldOnly: true}
 		return nil, nil
 	}
-	from := min(queue.PositionAt(next.Replay.From.Add(-clockSlack)).Sequence, held)
-	if from >= end {
-		return nil, nil // the log has nothing of it
+	if feed == nil || feed.Transfer == "" || feed.HeldOnly || feed.Handover {
+		return nil, nil
 	}
-	return t.startTransfer(state, next, from, replayed{From: next.Replay.From, Held: held})
+	name := transferName(state.name, feed.Transfer)
+	e, err := t.transfers.At(t.definitions.Snapshot(), name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return nil, nil // advance knows what to do
+	}
+	if err != nil {
+		return nil, err
+	}
+	transfer := e.Value
+	if ended := transfer.State.Ended() && transfer.State != queue.TransferFailed; ended || max(transfer.Cursor.Sequence, transfer.Next.Sequence) > feed.Held {
+		return nil, nil
+	}
+	// Before it copies more it asks for its record, which is as it was: what was held is not copied.
+	transfer.State, transfer.Error, transfer.Ended = queue.TransferCancelled, "the replay was given up", t.broker.Now()
+	next.Feed = &Feed{Cursor: feed.Held, Held: feed.Held, HeldOnly: true}
+	return []catalog.Change{t.transfers.Putting(name, transfer).If(e.Revision)}, nil
 }
 
 func sameReplay(a, b *Replay) bool {
@@ -129,9 +162,6 @@ func sameReplay(a, b *Replay) bool {
 // startTransfer returns the change that starts a transfer from a place in the log to the end of s's Feed, which it names it.
 func (t *Topics) startTransfer(state *topicState, s *Subscription, from uint64, params replayed) ([]catalog.Change, error) {
 	params.Topic, params.Subscription = state.name.Name, s.ID
-	if s.Replay != nil {
-		params.Until = s.Replay.Until
-	}
 	text, err := json.Marshal(params)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a replay: %w", err)

@@ -38,6 +38,8 @@ func (t *Topics) copyReplayed(ctx context.Context, transfer *queue.Transfer, bat
 	if s.fault != nil {
 		return nil, fmt.Errorf("the subscription %s can not be compiled: %w", s.id, s.fault)
 	}
+	params.Until = s.until
+	params.HeldOnly = params.HeldOnly || s.from.IsZero() // it was given up
 	return t.replayTo(ctx, state, s, &params, transfer.Name.Name, batch)
 }
 

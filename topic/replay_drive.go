@@ -18,6 +18,8 @@ const (
 	handoverWait = 5 * time.Second
 	// driveAgain is when something is tried again that the store did not do.
 	driveAgain = time.Second
+	// driveFailed is for how long a transfer that has failed is left alone.
+	driveFailed = time.Minute
 )
 
 // Replay takes replays from one stage to the next until ctx ends, which is no error. One node does it at a time. It fails when the
@@ -30,6 +32,7 @@ func (t *Topics) Replay(ctx context.Context) error {
 		case errors.Is(err, queue.ErrStoreClosed):
 			return err
 		case err != nil:
+			t.fault(ctx, err)
 			timer := time.NewTimer(driveAgain)
 			select {
 			case <-timer.C:
@@ -37,10 +40,19 @@ func (t *Topics) Replay(ctx context.Context) error {
 				timer.Stop()
 			}
 		default:
-			_ = t.definitions.Wait(ctx, revision) // or ctx ends
+			waiting, stop := context.WithTimeout(ctx, driveFailed) // when what has failed may be tried again
+			_ = t.definitions.Wait(waiting, revision)              // or ctx ends
+			stop()
 		}
 	}
 	return nil
+}
+
+// fault tells of what kept a replay from going on.
+func (t *Topics) fault(ctx context.Context, err error) {
+	if t.OnFault != nil && ctx.Err() == nil {
+		t.OnFault(err)
+	}
 }
 
 func (t *Topics) advanceAll(ctx context.Context) error {
@@ -66,13 +78,14 @@ func (t *Topics) advanceAll(ctx context.Context) error {
 // advance does what is next for one replay, if its transfer has ended. It fails with what raced knows if something was changed
 // meanwhile.
 func (t *Topics) advance(ctx context.Context, state *topicState, s *subscription) error {
-	if s.feed.Handover {
+	switch {
+	case s.feed.Begin:
+		return t.begin(ctx, state, s)
+	case s.feed.Handover:
 		return t.handOver(ctx, state, s)
-	}
-	if s.feed.Transfer != "" {
-		transfer, err := t.transfers.At(t.definitions.Snapshot(), transferName(state.name, s.feed.Transfer))
-		if err != nil || transfer.Value.State != queue.TransferCompleted {
-			return nil // it goes on, or has failed
+	case s.feed.Transfer != "":
+		if completed, err := t.copied(ctx, state, s); !completed {
+			return err
 		}
 	}
 	left, err := t.broker.Store().Scan(ctx, queue.ScanRequest{
@@ -98,6 +111,61 @@ func (t *Topics) advance(ctx context.Context, state *topicState, s *subscription
 	})
 }
 
+// begin starts the transfer of the archive. When no publish on any node is under way that does not hold its message, what comes
+// behind the end of the log is held.
+func (t *Topics) begin(ctx context.Context, state *topicState, s *subscription) error {
+	if err := t.settle(ctx); err != nil {
+		return err
+	}
+	end, err := t.logEnd(ctx, state)
+	if err != nil {
+		return err
+	}
+	return t.feed(ctx, state, s, func(next *Subscription) ([]catalog.Change, error) {
+		next.Feed = &Feed{Cursor: end, Held: s.feed.Held}
+		from := min(queue.PositionAt(s.from.Add(-clockSlack)).Sequence, s.feed.Held)
+		if from >= end {
+			return nil, nil // the log has nothing of it
+		}
+		return t.startTransfer(state, next, from, replayed{From: s.from, Held: s.feed.Held})
+	})
+}
+
+// settle returns when no publish on any node is under way that goes by older definitions than this node has now.
+func (t *Topics) settle(ctx context.Context) error {
+	if err := t.definitions.Everywhere(ctx); err != nil {
+		return err
+	}
+	return t.publishing.Wait(ctx)
+}
+
+// copied says whether a replay's transfer has completed. If it has failed it is resumed, after a pause. If it was cancelled, or
+// its record is gone, the feed goes on with what was held; of that, what was being copied may come twice then.
+func (t *Topics) copied(ctx context.Context, state *topicState, s *subscription) (bool, error) {
+	name := transferName(state.name, s.feed.Transfer)
+	transfer, err := t.transfers.At(t.definitions.Snapshot(), name)
+	gone := errors.Is(err, catalog.ErrNotFound)
+	if err != nil && !gone {
+		return false, err
+	}
+	switch now := t.broker.Now(); {
+	case gone || transfer.Value.State == queue.TransferCancelled:
+		err := t.feed(ctx, state, s, func(next *Subscription) ([]catalog.Change, error) {
+			next.Feed = &Feed{Cursor: max(transfer.Value.Cursor.Sequence, s.feed.Held), Held: s.feed.Held, HeldOnly: true}
+			return nil, nil
+		})
+		if err == nil {
+			t.fault(ctx, fmt.Errorf("replaying topic %s to %s: transfer %s was cancelled; only what was held comes now", state.name.Name, s.id, name.Name))
+		}
+		return false, err
+	case transfer.Value.State == queue.TransferFailed && now.Sub(transfer.Value.Ended) >= driveFailed:
+		t.fault(ctx, fmt.Errorf("replaying topic %s to %s: transfer %s had failed: %s", state.name.Name, s.id, name.Name, transfer.Value.Error))
+		return false, queue.ChangeTransfer(ctx, t.definitions, name, queue.TransferRunning, "", now)
+	default:
+		return transfer.Value.State == queue.TransferCompleted, nil
+	}
+}
+
 // feed changes a subscription that is as s has it, together with what change returns.
 func (t *Topics) feed(ctx context.Context, state *topicState, s *subscription, change func(*Subscription) ([]catalog.Change, error)) error {
 	name := SubscriptionName(state.name, s.id)
@@ -121,10 +189,7 @@ func (t *Topics) feed(ctx context.Context, state *topicState, s *subscription, c
 // handOver copies the last messages that were held. When no publish on any node is under way that began before the handover, and
 // those that began in it wait, there will be no others.
 func (t *Topics) handOver(ctx context.Context, state *topicState, s *subscription) error {
-	if err := t.definitions.Everywhere(ctx); err != nil {
-		return err
-	}
-	if err := t.publishing.Wait(ctx); err != nil {
+	if err := t.settle(ctx); err != nil {
 		return err
 	}
 	params := replayed{Held: s.feed.Held, HeldOnly: true, Until: s.until}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,10 +22,15 @@ import (
 // replaying runs what replays need until the test ends.
 func (e *env) replaying() {
 	e.tb.Helper()
-	transfers := queue.NewTransfers(e.broker, e.definitions, e.topics.Mappers())
+	e.running(queue.NewTransfers(e.broker, e.definitions, e.topics.Mappers()).Run, e.topics.Replay)
+}
+
+// running runs parts until the test ends.
+func (e *env) running(parts ...func(context.Context) error) {
+	e.tb.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{transfers.Run, e.topics.Replay} {
+	for _, run := range parts {
 		running.Go(func() {
 			if err := run(ctx); err != nil && !errors.Is(err, queue.ErrStoreClosed) {
 				e.tb.Error(err)
@@ -50,6 +56,26 @@ func (e *env) replay(s *topic.SubscriptionEntry, r *topic.Replay) {
 	e.tb.Helper()
 	if _, err := e.topics.UpdateSubscription(e.tb.Context(), s.Topic, s.UUID, func(s *topic.Subscription) error { s.Replay = r; return nil }); err != nil {
 		e.tb.Fatal(err)
+	}
+}
+
+// transferring waits for the beginning of a replay's transfer and returns its name.
+func (e *env) transferring(s *topic.SubscriptionEntry) catalog.Name {
+	e.tb.Helper()
+	ctx, stop := context.WithTimeout(e.tb.Context(), time.Minute)
+	defer stop()
+	for {
+		revision := e.definitions.Revision()
+		now, err := e.topics.Subscription(ctx, s.Topic, s.UUID)
+		if err != nil {
+			e.tb.Fatal(err)
+		}
+		if feed := now.Subscription.Feed; feed != nil && feed.Transfer != "" {
+			return named(feed.Transfer)
+		}
+		if err := e.definitions.Wait(ctx, revision); err != nil {
+			e.tb.Fatalf("no transfer begins: %+v", now.Subscription.Feed)
+		}
 	}
 }
 
@@ -254,32 +280,167 @@ func TestReplayGoesOverIntoLive(t *testing.T) {
 	}
 }
 
-// A replay that is given up does not lose what was held.
-func TestReplayGivenUp(t *testing.T) {
+// A publish that began before the subscription was made, and ends later, is part of the archive.
+func TestSubscribeWithReplay(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	e.archive()
 	q := e.queue("q.fifo", queue.Definition{FIFO: true})
-	s := e.add("t.fifo", topic.Subscription{Queue: "q.fifo"})
 	e.number(0, "g")
-	e.replay(&s, &topic.Replay{From: time.Now().Add(-time.Hour)})
-	e.number(1, "g")
-	now, err := e.topics.Subscription(t.Context(), s.Topic, s.UUID)
-	if err != nil || e.topics.ReplayStatus(&now) != topic.ReplayPending {
-		t.Errorf("%+v, %v", now.Subscription, err)
+	begun, release := make(chan struct{}), make(chan struct{})
+	var waits atomic.Bool
+	e.store.beforeAppend = func(*queue.AppendRequest) {
+		if waits.CompareAndSwap(false, true) {
+			close(begun)
+			<-release
+		}
 	}
-	e.replay(&s, nil)
+	var done sync.WaitGroup
+	done.Go(func() { e.number(1, "g") })
+	<-begun
+	s := e.add("t.fifo", topic.Subscription{Queue: "q.fifo", Replay: &topic.Replay{From: time.Now().Add(-time.Hour)}})
+	if status := e.topics.ReplayStatus(&s); status != topic.ReplayPending {
+		t.Errorf("status %q", status)
+	}
 	e.replaying()
+	e.number(2, "h")
+	close(release)
+	done.Wait()
+	e.number(3, "g")
 	e.replayed(&s)
-	e.number(2, "g")
-	if diff := cmp.Diff([]string{"0", "1", "2"}, e.bodies(q)); diff != "" {
+	e.number(4, "g")
+	if diff := cmp.Diff([]string{"0*", "2", "1*", "3", "4"}, e.bodies(q)); diff != "" { // as in the log
 		t.Error(diff)
 	}
-	// Its transfer has ended with it.
-	table := catalog.NewTable[queue.Transfer](e.definitions, queue.TransferTable)
-	all, _, err := table.List(catalog.Query{})
-	if err != nil || len(all) != 1 || all[0].Value.State != queue.TransferCancelled {
-		t.Errorf("%+v, %v", all, err)
+}
+
+// Subscriptions that are made with a replay, while messages are published, get each once and in order.
+func TestSubscribeWithReplayAmidPublishes(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.archive()
+	e.replaying()
+	const each = 60
+	for round := range 10 {
+		q := e.queue(fmt.Sprintf("q%d.fifo", round), queue.Definition{FIFO: true})
+		var done sync.WaitGroup
+		begun := make(chan struct{})
+		done.Go(func() {
+			for i := round * each; i < (round+1)*each; i++ {
+				e.number(i, "g")
+				if i == round*each {
+					close(begun)
+				}
+			}
+		})
+		<-begun
+		s := e.add("t.fifo", topic.Subscription{Queue: q.Name.Name, Replay: &topic.Replay{From: time.Now().Add(-time.Hour)}})
+		done.Wait()
+		e.replayed(&s)
+		var want, got []string
+		for i := range (round + 1) * each {
+			want = append(want, fmt.Sprint(i))
+		}
+		for _, body := range e.bodies(q) {
+			got = append(got, strings.TrimSuffix(body, "*"))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("round %d: %s", round, diff)
+		}
+	}
+}
+
+// A replay that is given up, before or after its transfer began, does not lose what was held.
+func TestReplayGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, began := range []bool{false, true} {
+		t.Run(fmt.Sprint(began), func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t)
+			e.archive()
+			q := e.queue("q.fifo", queue.Definition{FIFO: true})
+			s := e.add("t.fifo", topic.Subscription{Queue: "q.fifo"})
+			e.number(0, "g")
+			e.replay(&s, &topic.Replay{From: time.Now().Add(-time.Hour)})
+			var transfer catalog.Name
+			if began {
+				e.running(e.topics.Replay)
+				transfer = e.transferring(&s)
+			}
+			e.number(1, "g")
+			now, err := e.topics.Subscription(t.Context(), s.Topic, s.UUID)
+			if err != nil || e.topics.ReplayStatus(&now) != topic.ReplayPending {
+				t.Errorf("%+v, %v", now.Subscription, err)
+			}
+			e.replay(&s, nil)
+			if began {
+				e.running(queue.NewTransfers(e.broker, e.definitions, e.topics.Mappers()).Run)
+				table := catalog.NewTable[queue.Transfer](e.definitions, queue.TransferTable)
+				if got, err := table.Get(transfer); err != nil || got.Value.State != queue.TransferCancelled {
+					t.Errorf("%+v, %v", got, err)
+				}
+			} else {
+				e.replaying()
+			}
+			e.replayed(&s)
+			e.number(2, "g")
+			if diff := cmp.Diff([]string{"0", "1", "2"}, e.bodies(q)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Whatever becomes of a replay's transfer, the subscription gets what was held.
+func TestReplayTransferEnds(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		how  string
+		end  func(*catalog.Table[queue.Transfer], catalog.Name) error
+		want []string
+	}{
+		{"failed", func(table *catalog.Table[queue.Transfer], name catalog.Name) error {
+			_, err := table.Update(context.Background(), name, func(tr *queue.Transfer) error {
+				tr.State, tr.Ended = queue.TransferFailed, time.Now().Add(-time.Hour)
+				return nil
+			})
+			return err
+		}, []string{"0", "0*", "1", "2"}},
+		{"cancelled", func(table *catalog.Table[queue.Transfer], name catalog.Name) error {
+			_, err := table.Update(context.Background(), name, func(tr *queue.Transfer) error {
+				tr.State, tr.Ended = queue.TransferCancelled, time.Now()
+				return nil
+			})
+			return err
+		}, []string{"0", "1", "2"}},
+		{"gone", func(table *catalog.Table[queue.Transfer], name catalog.Name) error {
+			return table.Delete(context.Background(), name)
+		}, []string{"0", "1", "2"}},
+	} {
+		t.Run(x.how, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t)
+			told := make(chan error, 100)
+			e.topics.OnFault = func(err error) { told <- err }
+			e.archive()
+			q := e.queue("q.fifo", queue.Definition{FIFO: true})
+			s := e.add("t.fifo", topic.Subscription{Queue: "q.fifo"})
+			e.number(0, "g")
+			e.replay(&s, &topic.Replay{From: time.Now().Add(-time.Hour)})
+			e.running(e.topics.Replay)
+			transfer := e.transferring(&s)
+			e.number(1, "g")
+			if err := x.end(catalog.NewTable[queue.Transfer](e.definitions, queue.TransferTable), transfer); err != nil {
+				t.Fatal(err)
+			}
+			<-told
+			e.running(queue.NewTransfers(e.broker, e.definitions, e.topics.Mappers()).Run)
+			e.replayed(&s)
+			e.number(2, "g")
+			if diff := cmp.Diff(x.want, e.bodies(q)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

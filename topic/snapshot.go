@@ -53,9 +53,10 @@ type subscription struct {
 	raw, asSNS, bare bool
 	pending, removed bool
 	contentType      string // of what a URL gets
-	// feed is set while a replay is under way; what is published at until or later is not for it, if that is set.
+	// feed is set while a replay is under way. from and until are those of the Replay, if there is one: what is published at
+	// until or later, if that is set, is not for it.
 	feed              *Feed
-	until             time.Time
+	from, until       time.Time
 	scope             pattern.Scope
 	filter            *pattern.Pattern // nil passes everything
 	retry             *endpoint.RetryPolicy

@@ -35,6 +35,9 @@ type Topics struct {
 	// it ends their queues; before has them still. When it is nil their logs and delivery queues are dropped at once. Set it
 	// before use.
 	Deleted func(records []catalog.Record, before *catalog.Snapshot)
+	// OnFault, when not nil, is told of what keeps replays from going on, before each time that Replay tries again. Replay waits
+	// for it. Set it before use.
+	OnFault func(error)
 
 	broker        *queue.Broker
 	definitions   *catalog.Catalog

@@ -155,7 +155,7 @@ func compile(def *Subscription, of *Topic) (*subscription, error) {
 		}
 	}
 	if r := def.Replay; r != nil {
-		s.until = r.Until
+		s.from, s.until = r.From, r.Until
 		switch {
 		case !of.FIFO:
 			bad("replay", "is only for FIFO topics: others have no archive")

@@ -324,6 +324,10 @@ func TestReplayPolicy(t *testing.T) {
 	if got := e.attributes(arn); got["ReplayPolicy"] != policy || got["ReplayStatus"] != "Pending" {
 		t.Errorf("it has %v", got)
 	}
+	uuid := arn[strings.LastIndexByte(arn, ':')+1:]
+	if made, err := e.topics.Subscription(t.Context(), named("f.fifo"), uuid); err != nil || made.Subscription.Feed == nil || made.Subscription.Feed.Transfer != "" {
+		t.Errorf("made in one step it is %+v, %v", made.Subscription, err)
+	}
 	e.subscribe("f.fifo", "q.fifo", `"Attributes":{"ReplayPolicy":`+quoted(policy)+`}`)
 	e.ok("SetSubscriptionAttributes", `{"SubscriptionArn":"`+arn+`","AttributeName":"ReplayPolicy","AttributeValue":"{}"}`)
 	if got := e.attributes(arn); got["ReplayPolicy"] != "" || got["ReplayStatus"] != "" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"maps"
 
 	"github.com/google/uuid"
 
@@ -44,19 +43,9 @@ func (a *API) subscribe(ctx context.Context, r *awsapi.Request, in *subscribeInp
 	}
 	s = given.Subscription
 	keep(&s.Kept, principalAttribute, principalOf(r.Account, r.Principal))
-	e, created, err := a.topics.Subscribe(ctx, name, withoutReplay(s))
+	e, created, err := a.topics.Subscribe(ctx, name, s)
 	if err != nil {
 		return nil, endpointFault(err)
-	}
-	if created && s.Replay != nil {
-		e, err = a.topics.UpdateSubscription(ctx, name, e.UUID, func(made *topic.Subscription) error {
-			made.Replay = s.Replay
-			keep(&made.Kept, replayPolicy, s.Kept[replayPolicy])
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
 	}
 	if !created && !sameSubscription(&subscriptionFacts{SubscriptionEntry: &e, of: &of.Topic}, given, names(in.Attributes)) {
 		return nil, invalidParameter("Attributes Reason: Subscription already exists with different attributes")
@@ -65,13 +54,6 @@ func (a *API) subscribe(ctx context.Context, r *awsapi.Request, in *subscribeInp
 		return &subscriptionOutput{pendingAnswer}, nil
 	}
 	return &subscriptionOutput{topic.SubscriptionARN(name, e.UUID)}, nil
-}
-
-// withoutReplay is a subscription that is to be made: a replay begins when it is there.
-func withoutReplay(s topic.Subscription) topic.Subscription {
-	s.Replay, s.Kept = nil, maps.Clone(s.Kept)
-	delete(s.Kept, replayPolicy)
-	return s
 }
 
 // names are those of attributes that were given.

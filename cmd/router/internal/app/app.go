@@ -177,6 +177,9 @@ func (r *router) build(ctx context.Context) error {
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.topics.PublicURL = r.url()
+	r.topics.OnFault = func(err error) {
+		r.log.Error().Err(err).Str("component", "topics").Msg("a replay does not go on; trying again")
+	}
 	r.redrives = queue.NewRedrives(r.broker, r.definitions)
 	mappers := r.rules.Mappers()
 	maps.Copy(mappers, r.topics.Mappers())
