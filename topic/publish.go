@@ -45,7 +45,8 @@ type Publish struct {
 type Published struct {
 	// ID is the message's, the same for all subscriptions. For a duplicate, that of the message accepted first.
 	ID string `json:"id"`
-	// Sequence is the number of a FIFO topic's message, 20 decimal digits; that of a later message of its group is higher.
+	// Sequence is the number of a FIFO topic's message, 20 decimal digits; that of a later message of its group
+	// is higher, as far as the clocks agree of the nodes by which they were published.
 	Sequence string `json:"sequence,omitempty"`
 	// Matched has the IDs of the subscriptions whose filter policy it passed, in their order. Never nil.
 	Matched []string `json:"matched"`

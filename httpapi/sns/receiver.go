@@ -1,6 +1,7 @@
 package sns
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
@@ -121,5 +122,17 @@ func endpointOf(of catalog.Name, s *topic.Subscription) string {
 	case s.Function != "":
 		return otherARN(protocolLambda, of, s.Account, s.Region, functionPrefix+s.Function)
 	}
-	return s.URL
+	return withoutPassword(s.URL)
+}
+
+// withoutPassword hides the password of a URL, which whoever may list subscriptions need not know.
+func withoutPassword(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.User == nil {
+		return text
+	}
+	if _, has := u.User.Password(); !has {
+		return text
+	}
+	return strings.Replace(u.Redacted(), ":xxxxx@", ":****@", 1)
 }

@@ -655,14 +655,16 @@ func (s *Store) finishOld(ctx context.Context, shard int, age time.Duration) err
 			if ctx.Err() != nil {
 				return failed
 			}
+			stuck := 0
 			for _, x := range all {
 				if x.stuck.Load() {
-					skip++
+					stuck++
 				}
 			}
-			if skip == 0 {
+			if stuck == 0 { // what was delivered could not be ended, and would only be delivered again
 				return failed
 			}
+			skip += stuck
 		}
 		if len(all) < outboxLimit {
 			return failed
