@@ -38,7 +38,8 @@ func arn(service, account, region, resource string) string {
 	return strings.Join([]string{"arn", "aws", service, region, account, resource}, ":")
 }
 
-// TargetARN names a receiver of deliveries by its kind: "function", "queue", "topic" or "bus".
+// TargetARN names a receiver of deliveries by its kind: "function", "queue", "topic", "bus" or
+// "api-destination", whose ARN is without the UUID that it ends in on AWS.
 func TargetARN(account, region, kind, name string) string {
 	switch kind {
 	case "queue":
@@ -47,6 +48,8 @@ func TargetARN(account, region, kind, name string) string {
 		return TopicARN(account, region, name)
 	case "bus":
 		return BusARN(account, region, name)
+	case "api-destination":
+		return arn("events", account, region, "api-destination/"+name)
 	default:
 		return FunctionARN(account, region, name)
 	}

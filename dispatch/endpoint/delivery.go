@@ -42,6 +42,16 @@ type Delivery struct {
 	// Bare says that the dead letter in the queue that DeadLetter names is what was to be delivered and no more, without
 	// attributes that say why. In the built-in queue, where it may end if that one is gone, it has them.
 	Bare bool `json:"bare,omitempty"`
+	// HTTP, to an API destination, is what the rule's target adds to the request.
+	HTTP *HTTPParameters `json:"http,omitempty"`
+}
+
+// HTTPParameters are parts of a request that a rule's target gives, with the values that the event had for them.
+type HTTPParameters struct {
+	// Path has the values for the asterisks in the destination's URL, in order, not escaped.
+	Path   []string          `json:"path,omitempty"`
+	Header map[string]string `json:"header,omitempty"`
+	Query  map[string]string `json:"query,omitempty"`
 }
 
 // Verbatim is a request that was made when the message was published, by what knows its protocol. Whatever the endpoint's

@@ -50,6 +50,9 @@ func (d *Delivery) Encode() []byte {
 	if d.Bare {
 		dst = append(dst, `,"bare":true`...)
 	}
+	if d.HTTP != nil {
+		dst = append(append(dst, `,"http":`...), mustJSON(d.HTTP)...)
+	}
 	return append(dst, '}')
 }
 
