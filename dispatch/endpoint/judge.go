@@ -39,6 +39,7 @@ type Verdict struct {
 //	http: 410                                                      disable
 //	http, redirect: any other                                      retry
 //	egress, request                                                permanent
+//	protocol: an answer without a final status, by EventBridgeRetry  permanent
 //	interrupted                                                    interrupted
 //	dns, refused, unreachable, reset, timeout, tls, protocol, body, function, local     retry
 //
@@ -55,6 +56,10 @@ func judgeKind(r Result, p RetryPolicy) Kind {
 		return Interrupted
 	case ClassEgress, ClassRequest:
 		return Permanent
+	case ClassProtocol:
+		if p.EventBridge && r.Status != 0 {
+			return Permanent
+		}
 	case ClassHTTP, ClassRedirect:
 		switch {
 		case p.permanentStatus(r.Status):
