@@ -73,6 +73,31 @@ func (r TextRule) Compiled() *TextRule {
 	return &r
 }
 
+// Takes says whether a text satisfies the rule.
+func (r *TextRule) Takes(value string) bool {
+	n := utf8.RuneCountInString(value)
+	return n >= r.Least && (r.Most == 0 || n <= r.Most) && (r.pattern == nil || r.pattern.MatchString(value)) &&
+		(len(r.OneOf) == 0 || slices.Contains(r.OneOf, value))
+}
+
+// Musts are all that the rule says, as the framework tells it of the elements of a list.
+func (r *TextRule) Musts() []string {
+	var musts []string
+	if r.Most > 0 {
+		musts = append(musts, "Member must have length less than or equal to "+strconv.Itoa(r.Most))
+	}
+	if r.Least > 0 {
+		musts = append(musts, "Member must have length greater than or equal to "+strconv.Itoa(r.Least))
+	}
+	if r.Pattern != "" {
+		musts = append(musts, "Member must satisfy regular expression pattern: "+r.Pattern)
+	}
+	if len(r.OneOf) > 0 {
+		musts = append(musts, "Member must satisfy enum value set: ["+strings.Join(r.OneOf, ", ")+"]")
+	}
+	return musts
+}
+
 // Add adds a violation. What has been found to be null breaks nothing else.
 func (c *Constraints) Add(v Violation) {
 	if len(c.found) == maxViolations {
