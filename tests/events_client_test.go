@@ -104,9 +104,9 @@ func (s *eventsScene) put(typ, detail string) string {
 	return *out.Entries[0].EventId
 }
 
-// envelope is an event as a target gets it.
-type envelope struct {
-	Version    string
+// busEvent is an event as a target gets it.
+type busEvent struct {
+	Version    string          `json:"version"`
 	ID         string          `json:"id"`
 	DetailType string          `json:"detail-type"`
 	Source     string          `json:"source"`
@@ -119,10 +119,10 @@ type envelope struct {
 }
 
 // received receives and deletes one event of a queue.
-func (s *eventsScene) received(url string) envelope {
+func (s *eventsScene) received(url string) busEvent {
 	s.t.Helper()
 	body, _, _ := s.sns.receiveWhole(url)
-	var e envelope
+	var e busEvent
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
 		s.t.Fatalf("received %s: %v", body, err)
 	}

@@ -212,7 +212,7 @@ func eventsEntries(t *testing.T, s *eventsScene) {
 	if out.FailedEntryCount != 6 {
 		t.Errorf("%d failed", out.FailedEntryCount)
 	}
-	got := map[string]envelope{}
+	got := map[string]busEvent{}
 	for range 2 {
 		e := s.received(url)
 		got[e.ID] = e
@@ -320,7 +320,7 @@ func eventsFunctions(t *testing.T, s *eventsScene, functions *harness.Collector)
 		})
 	id := s.put("f", `{}`)
 	plain := functions.Wait("/plain", 1)[0]
-	var e envelope
+	var e busEvent
 	if err := json.Unmarshal([]byte(plain.Body), &e); err != nil || e.ID != id {
 		t.Errorf("the function got %s, %v", plain.Body, err)
 	}
