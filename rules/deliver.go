@@ -27,6 +27,8 @@ type outgoing struct {
 	// now is when the event is, or was, published.
 	now  time.Time
 	hops int
+	// trace is the header X-Amzn-Trace-Id that goes along, empty for none.
+	trace string
 	// publishing says that definitions must not be made on the way: errNoDeadLetters says that this is needed.
 	publishing bool
 
@@ -118,6 +120,9 @@ func (o *outgoing) queueEntry(id uuid.UUID, t *compiledTarget, p payload) (queue
 	if send.Group, err = o.group(t); err != nil {
 		return queue.Entry{}, err
 	}
+	if o.trace != "" {
+		send.System = []queue.Attribute{{Name: "AWSTraceHeader", Type: "String", Value: []byte(o.trace)}}
+	}
 	if q.Definition.FIFO {
 		send.DedupID = o.event.ID
 		if o.event.ReplayName != "" { // which is to come although the event came before
@@ -153,6 +158,9 @@ func (o *outgoing) endpointEntry(ctx context.Context, id uuid.UUID, r *compiledR
 	switch {
 	case t.verbatim && (t.kind == KindFunction || t.kind == KindAPIDestination):
 		delivery.Verbatim = &endpoint.Verbatim{ContentType: "application/json"}
+		if o.trace != "" {
+			delivery.Verbatim.Header = map[string]string{"X-Amzn-Trace-Id": o.trace}
+		}
 		if delivery.HTTP, err = o.parameters(t); err != nil {
 			return queue.Entry{}, err
 		}

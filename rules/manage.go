@@ -32,7 +32,7 @@ type RuleEntry struct {
 func ruleEntryOf(r catalog.Entry[Rule]) RuleEntry {
 	entry := RuleEntry{Rule: r.Value, Created: r.CreatedAt, Updated: r.ModifiedAt, Managed: r.Owner != ""}
 	entry.Bus, entry.Name = SplitRuleName(r.Name)
-	if entry.Rule.Schedule != "" && entry.Rule.ScheduledSince.IsZero() {
+	if entry.Rule.Schedule != "" && !entry.Rule.Disabled && entry.Rule.ScheduledSince.IsZero() {
 		entry.Rule.ScheduledSince = r.CreatedAt // what a file declares does not say
 	}
 	return entry
