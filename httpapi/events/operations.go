@@ -13,7 +13,7 @@ func (a *API) operations() []awsapi.Operation {
 		private = "Connections to private APIs (`ConnectivityParameters`) are refused."
 	)
 	return []awsapi.Operation{
-		awsapi.Op("PutEvents", a.putEvents).Differs("The entries for one bus are accepted in one commit. `EndpointId` is refused. `TraceHeader` is not passed on."),
+		awsapi.Op("PutEvents", a.putEvents).Differs("The entries for one bus are accepted in one commit. `EndpointId` is refused."),
 		awsapi.Op("TestEventPattern", a.testPattern),
 
 		awsapi.Op("CreateEventBus", a.createBus).Differs("`EventSourceName` is refused. " + kept),

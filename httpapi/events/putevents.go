@@ -33,8 +33,13 @@ func (a *API) putEvents(ctx context.Context, r *awsapi.Request, in *putEventsInp
 		events:  make([]event.Event, 0, len(in.Entries)),
 		memory:  make([]byte, 0, size),
 	}
+	traced := r.Trace != "" && len(r.Trace) <= maxTraceHeader
 	for i := range p.entries {
 		p.bus[i] = p.busOf(r, i)
+		traced = traced || p.entries[i].TraceHeader != nil
+	}
+	if traced {
+		p.traces = make([]string, 0, len(in.Entries))
 	}
 	for i := range p.entries {
 		if p.done[i] {
@@ -64,6 +69,8 @@ type putting struct {
 	// events are those of all buses, and memory what their details are in: the request's is used again, and events are told of.
 	events []event.Event
 	memory []byte
+	// traces are the headers X-Amzn-Trace-Id of the events; nil if none has one.
+	traces []string
 	bus    [maxEntries]catalog.Name
 	done   [maxEntries]bool
 }
@@ -92,17 +99,35 @@ func (p *putting) put(ctx context.Context, r *awsapi.Request, first int) error {
 		}
 		at[len(p.events)-begin] = i
 		p.events = append(p.events, ev)
+		if p.traces != nil {
+			p.traces = append(p.traces, traceOf(r, &p.entries[i]))
+		}
 	}
 	events := p.events[begin:]
 	if len(events) == 0 {
 		return nil
 	}
-	return p.publish(ctx, r, p.bus[first], events, at[:len(events)])
+	publish := rules.Publish{Bus: p.bus[first], Events: events}
+	if p.traces != nil {
+		publish.Traces = p.traces[begin:]
+	}
+	return p.publish(ctx, r, publish, at[:len(events)])
+}
+
+// traceOf is the header that goes along with an entry: its own, or else the request's.
+func traceOf(r *awsapi.Request, e *entry) string {
+	switch {
+	case len(e.TraceHeader) > 0:
+		return string(e.TraceHeader)
+	case len(r.Trace) <= maxTraceHeader:
+		return r.Trace
+	}
+	return ""
 }
 
 // publish publishes events to a bus, and answers the entries where they are at.
-func (p *putting) publish(ctx context.Context, r *awsapi.Request, to catalog.Name, events []event.Event, at []int) error {
-	published, err := p.api.rules.Publish(ctx, rules.Publish{Bus: to, Events: events})
+func (p *putting) publish(ctx context.Context, r *awsapi.Request, all rules.Publish, at []int) error {
+	published, err := p.api.rules.Publish(ctx, all)
 	if err == nil {
 		for i := range published {
 			p.answers[at[i]].EventID = published[i].ID
@@ -114,13 +139,17 @@ func (p *putting) publish(ctx context.Context, r *awsapi.Request, to catalog.Nam
 	case ctx.Err() != nil:
 		return err
 	case errors.Is(err, rules.ErrBusNotFound): // it vanishes, as on AWS
-		for i := range events {
-			p.answers[at[i]].EventID = events[i].ID
+		for i := range all.Events {
+			p.answers[at[i]].EventID = all.Events[i].ID
 		}
 		return nil
-	case invalid && len(events) > 1: // one of them is at fault, or only all together
-		for i := range events {
-			if err := p.publish(ctx, r, to, events[i:i+1], at[i:i+1]); err != nil {
+	case invalid && len(all.Events) > 1: // one of them is at fault, or only all together
+		for i := range all.Events {
+			one := rules.Publish{Bus: all.Bus, Events: all.Events[i : i+1]}
+			if all.Traces != nil {
+				one.Traces = all.Traces[i : i+1]
+			}
+			if err := p.publish(ctx, r, one, at[i:i+1]); err != nil {
 				return err
 			}
 		}
