@@ -162,6 +162,12 @@ func (e Endpoint) Request() Request {
 	return r
 }
 
+// To has the request go to a URL that ParseURL has read. It may since have become longer than an endpoint's may be.
+func (r *Request) To(u *url.URL) {
+	r.URL = u.String()
+	r.parsed = &parsedURL{text: r.URL, url: u}
+}
+
 // Result is what came of an attempt. When Class is ClassNone the endpoint has the delivery.
 type Result struct {
 	Class      ErrorClass

@@ -33,7 +33,7 @@ func noPrivateAPIs(parameter string) error {
 }
 
 func connectionARN(e *destination.ConnectionEntry) string {
-	return uniqueARN(e.Name, connectionResource, e.Connection.UUID)
+	return connectionARNOf(e.Name, e.Connection.UUID)
 }
 
 func changedConnection(e *destination.ConnectionEntry) *changedConnectionOutput {
@@ -100,7 +100,7 @@ func (a *API) describeConnection(ctx context.Context, r *awsapi.Request, in *onC
 
 // secretARN is the ARN under which AWS would keep the secrets of a connection.
 func secretARN(e *destination.ConnectionEntry) string {
-	id := uniqueID(e.Name, connectionResource, e.Connection.UUID)
+	id := uuidOf(destination.ConnectionTable, e.Name, e.Connection.UUID)
 	return awsapi.ARN{
 		Service: "secretsmanager", Region: e.Name.Region, Account: e.Name.Account, Resource: "secret:events!connection/" + e.Name.Name + "/" + id,
 	}.String()

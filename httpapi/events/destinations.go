@@ -63,7 +63,7 @@ func setDestination(r *awsapi.Request, def *destination.Destination, given *dest
 
 func changedDestination(e *destination.Entry) *changedDestinationOutput {
 	out := &changedDestinationOutput{
-		ARN: uniqueARN(e.Name, destinationResource, e.Destination.UUID), State: inactive, Created: e.Created, Modified: e.Updated,
+		ARN: destinationARN(e.Name, e.Destination.UUID), State: inactive, Created: e.Created, Modified: e.Updated,
 	}
 	if e.Active {
 		out.State = active
@@ -141,7 +141,7 @@ func (a *API) connectionOf(ctx context.Context, e *destination.Entry) (string, e
 	case e.Destination.Kept[keptConnection] != "":
 		return e.Destination.Kept[keptConnection], nil
 	}
-	return uniqueARN(name, connectionResource, ""), nil
+	return connectionARNOf(name, ""), nil
 }
 
 func (a *API) listDestinations(ctx context.Context, r *awsapi.Request, in *listDestinationsInput) (*listDestinationsOutput, error) {

@@ -3,8 +3,7 @@ package events
 import (
 	"strings"
 
-	"github.com/google/uuid"
-
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -90,14 +89,19 @@ func arnOf(n catalog.Name, kind string) string {
 	return awsapi.ARN{Service: serviceEvents, Region: n.Region, Account: n.Account, Resource: kind + n.Name}.String()
 }
 
-// uniqueARN is the ARN of a connection or API destination. One of the file has no UUID of its own, and gets one by its name.
-func uniqueARN(n catalog.Name, kind, id string) string {
-	return arnOf(n, kind) + "/" + uniqueID(n, kind, id)
+// connectionARNOf is the ARN of a connection. One of the file has no UUID of its own, and gets one by its name.
+func connectionARNOf(n catalog.Name, id string) string {
+	return endpoint.ConnectionARN(n.Account, n.Region, n.Name, uuidOf(destination.ConnectionTable, n, id))
 }
 
-func uniqueID(n catalog.Name, kind, id string) string {
-	if id != "" {
-		return id
+// destinationARN is that of an API destination.
+func destinationARN(n catalog.Name, id string) string {
+	return endpoint.DestinationARN(n.Account, n.Region, n.Name, uuidOf(destination.Table, n, id))
+}
+
+func uuidOf(table string, n catalog.Name, id string) string {
+	if id == "" {
+		return destination.UUIDOf(table, n)
 	}
-	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(arnOf(n, kind))).String()
+	return id
 }

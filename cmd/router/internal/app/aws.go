@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/httpapi/events"
 	"github.com/signalbox-mq/signalbox/httpapi/native"
@@ -18,7 +17,7 @@ func (r *router) awsHandler() *awsapi.Handler {
 	waits := sqs.Waits{Purge: r.aws.PurgeWait, Recreate: r.aws.RecreateWait}
 	queues := sqs.New(sqs.Services{Broker: r.broker, Redrives: r.redrives}, waits)
 	log := r.log.With().Str("component", "aws").Logger()
-	buses := events.New(events.Services{Broker: r.broker, Rules: r.rules, Destinations: &destination.Manager{}, Log: log})
+	buses := events.New(events.Services{Broker: r.broker, Rules: r.rules, Destinations: r.destinations, Log: log})
 	return awsapi.NewHandler(awsapi.Config{
 		Account: r.account, Region: r.region, PublicURL: r.opts.PublicURL,
 		RequestIDHeader: problem.RequestIDHeader,
