@@ -21,7 +21,7 @@ func parseTemplate(raw string) (template, error) {
 	if err != nil {
 		return template{}, err
 	}
-	if strings.Contains(u.Host, "*") || strings.Contains(u.User.String(), "*") {
+	if strings.Contains(u.Host, "*") {
 		return template{}, errors.New("can have asterisks in its path only")
 	}
 	return template{url: u, parts: strings.Split(u.EscapedPath(), "*")}, nil
