@@ -135,7 +135,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Fields lead to the messages of this call.
 		clear(c.reader.fields[:cap(c.reader.fields)])
 		clear(c.writer.fields[:cap(c.writer.fields)])
-		*c = call{in: c.in[:0], out: c.out[:0], reader: jsonReader{fields: c.reader.fields[:0]}, writer: jsonWriter{fields: c.writer.fields[:0]}}
+		reader := jsonReader{fields: c.reader.fields[:0], absences: absences{path: c.reader.absences.path[:0]}}
+		*c = call{in: c.in[:0], out: c.out[:0], reader: reader, writer: jsonWriter{fields: c.writer.fields[:0]}}
 		h.calls.Put(c)
 	}()
 	err := h.serve(w, r, c)

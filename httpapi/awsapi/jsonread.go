@@ -76,7 +76,7 @@ func (r *jsonReader) shape(s Shape, depth int) error {
 				if r.next() != 'n' {
 					seen |= 1 << i
 				}
-				back := r.absences.enter(firstLower(f.Name))
+				back := r.absences.enterMember(f.Name)
 				err := r.member(f, depth+1)
 				r.absences.leave(back)
 				return err

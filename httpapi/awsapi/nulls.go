@@ -48,6 +48,20 @@ func (a *absences) enter(step string) (back int) {
 	return back
 }
 
+// enterMember goes a step down into the member of that name.
+func (a *absences) enterMember(name string) (back int) {
+	back = a.enter(name)
+	at := back
+	if back > 0 {
+		at++
+	}
+	r, size := utf8.DecodeRuneInString(name)
+	if lower := unicode.ToLower(r); lower < utf8.RuneSelf && size == 1 {
+		a.path[at] = byte(lower)
+	}
+	return back
+}
+
 func (a *absences) leave(back int) { a.path = a.path[:back] }
 
 // tell adds those of a shape of which the members were seen that have a bit. There are 64: no input of an API has more members in
@@ -55,7 +69,7 @@ func (a *absences) leave(back int) { a.path = a.path[:back] }
 func (a *absences) tell(fields []Field, seen uint64) {
 	for i := range fields {
 		if fields[i].Required && i < 64 && seen&(1<<i) == 0 && len(a.found) < maxViolations {
-			back := a.enter(firstLower(fields[i].Name))
+			back := a.enterMember(fields[i].Name)
 			a.found = append(a.found, Violation{Path: string(a.path), Must: mustBeThere})
 			a.leave(back)
 		}

@@ -117,6 +117,9 @@ func (l list[T, P]) len() int       { return len(*l.s) }
 func (l list[T, P]) at(i int) Shape { return P(&(*l.s)[i]) }
 func (l list[T, P]) add() Shape {
 	var zero T
+	if cap(*l.s) == 0 {
+		*l.s = make([]T, 0, 4) // most are batches of up to 10
+	}
 	*l.s = append(*l.s, zero)
 	return P(&(*l.s)[len(*l.s)-1])
 }

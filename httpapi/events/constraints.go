@@ -1,6 +1,7 @@
 package events
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -49,6 +50,7 @@ var (
 	eventPattern   = awsapi.TextRule{Most: maxPattern}.Compiled()
 	scheduleText   = awsapi.TextRule{Most: 256}.Compiled()
 	ruleState      = awsapi.TextRule{OneOf: []string{stateEnabled, stateDisabled, stateEnabledWithAll}}.Compiled()
+	tagValue       = awsapi.TextRule{Most: awsapi.MaxTagValue}.Compiled()
 	tagKey         = awsapi.TextRule{Least: 1, Most: awsapi.MaxTagKey}.Compiled()
 	archiveNameIs  = awsapi.TextRule{Least: 1, Most: 48, Pattern: namePattern}.Compiled()
 	archiveState   = awsapi.TextRule{OneOf: []string{"ENABLED", "DISABLED", "CREATING", "UPDATING", "CREATE_FAILED", "UPDATE_FAILED"}}.Compiled()
@@ -70,6 +72,7 @@ var (
 	targetInputPath = awsapi.TextRule{Most: 256}.Compiled()
 	template        = awsapi.TextRule{Least: 1, Most: 8192}.Compiled()
 	pathKey         = awsapi.TextRule{Least: 1, Most: 256, Pattern: `[A-Za-z0-9\_\-]+`}.Compiled()
+	resourceIs      = awsapi.TextRule{Most: 2048, Pattern: `^(?:^arn:[a-z0-9\-]+:vpc-lattice:[a-zA-Z0-9\-]+:\d{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$)`}.Compiled()
 	messageGroup    = awsapi.TextRule{Most: 100}.Compiled()
 )
 
@@ -78,9 +81,30 @@ const hidden = "***"
 
 // secret holds a secret against a rule, and does not tell it.
 func secret(c *awsapi.Constraints, path, value string, rule *awsapi.TextRule) {
-	if value != "" && !rule.Takes(value) {
-		shown := hidden
-		c.Add(awsapi.Violation{Path: path, Value: &shown, Must: "Member must satisfy regular expression pattern: " + rule.Pattern})
+	if rule.Takes(value) {
+		return
+	}
+	shown, n := hidden, utf8.RuneCountInString(value)
+	if n < rule.Least || n > rule.Most {
+		c.Length(path, shown, n, rule.Least, rule.Most)
+		return
+	}
+	c.Add(awsapi.Violation{Path: path, Value: &shown, Must: "Member must satisfy regular expression pattern: " + rule.Pattern})
+}
+
+// optionalSecret is secret for one that need not be there.
+func optionalSecret(c *awsapi.Constraints, path, value string, rule *awsapi.TextRule) {
+	if value != "" {
+		secret(c, path, value, rule)
+	}
+}
+
+// tags holds tags against the model.
+func tags(c *awsapi.Constraints, list []awsapi.Tag) {
+	for i := range list {
+		at := fmt.Sprintf("tags.%d.member.", i+1)
+		c.Text(at+"key", list[i].Key, tagKey)
+		c.Text(at+"value", list[i].Value, tagValue)
 	}
 }
 

@@ -31,10 +31,10 @@ func (s *entry) size() int {
 	return n
 }
 
-// fault says what is wrong with an entry, but for its detail.
-func (s *entry) fault() *putEntry {
-	missing := func(name string) *putEntry {
-		return &putEntry{Code: "InvalidArgument", Message: "Parameter " + name + " is not valid. Reason: " + name + " is a required argument."}
+// fault says what is wrong with an entry, but for its detail; no code for nothing.
+func (s *entry) fault() putEntry {
+	missing := func(name string) putEntry {
+		return putEntry{Code: "InvalidArgument", Message: "Parameter " + name + " is not valid. Reason: " + name + " is a required argument."}
 	}
 	switch {
 	case len(s.Source) == 0:
@@ -44,11 +44,11 @@ func (s *entry) fault() *putEntry {
 	case len(s.Detail) == 0:
 		return missing("Detail")
 	case bytes.HasPrefix(s.Source, []byte("aws.")):
-		return &putEntry{Code: "NotAuthorizedForSourceException", Message: "Not authorized for the source."}
+		return putEntry{Code: "NotAuthorizedForSourceException", Message: "Not authorized for the source."}
 	case !s.Time.IsZero() && (s.Time.Year() < 0 || s.Time.Year() > 9999):
-		return &putEntry{Code: "InvalidArgument", Message: "Parameter Time is not valid. Reason: its year must be 0 to 9999."}
+		return putEntry{Code: "InvalidArgument", Message: "Parameter Time is not valid. Reason: its year must be 0 to 9999."}
 	}
-	return nil
+	return putEntry{}
 }
 
 // maxJava bounds how much of too many entries an answer shows, in bytes.

@@ -93,8 +93,8 @@ func (p *putting) put(ctx context.Context, r *awsapi.Request, first int) error {
 		}
 		p.done[i] = true
 		ev, fault := p.event(i)
-		if fault != nil {
-			p.answers[i] = *fault
+		if fault.Code != "" {
+			p.answers[i] = fault
 			continue
 		}
 		at[len(p.events)-begin] = i
@@ -179,16 +179,16 @@ func (a *API) putFault(r *awsapi.Request, err error) putEntry {
 }
 
 // event makes an event of an entry, or says what is wrong with it.
-func (p *putting) event(i int) (event.Event, *putEntry) {
+func (p *putting) event(i int) (event.Event, putEntry) {
 	given := &p.entries[i]
-	if fault := given.fault(); fault != nil {
+	if fault := given.fault(); fault.Code != "" {
 		return event.Event{}, fault
 	}
 	begin := len(p.memory)
 	p.memory = append(p.memory, given.Detail...)
 	detail, err := event.CompactJSON(p.memory[begin:len(p.memory):len(p.memory)])
 	if err != nil || detail[0] != '{' {
-		return event.Event{}, &putEntry{Code: "MalformedDetail", Message: "Detail is malformed."}
+		return event.Event{}, putEntry{Code: "MalformedDetail", Message: "Detail is malformed."}
 	}
 	ev := event.Event{Detail: detail, Resources: given.Resources, Time: given.Time.Truncate(time.Second)}
 	if n := len(p.events); n > 0 { // many have the same
@@ -201,5 +201,5 @@ func (p *putting) event(i int) (event.Event, *putEntry) {
 		ev.Type = string(given.DetailType)
 	}
 	p.intake.Stamp(&ev)
-	return ev, nil
+	return ev, putEntry{}
 }

@@ -17,6 +17,54 @@ const (
 	fifoSuffix = ".fifo"
 )
 
+// targetKind is a kind of targets.
+type targetKind struct {
+	service, prefix string
+	// form is the rest of an ARN, and gets is what the target gets, in Markdown, for the documentation.
+	form, gets string
+	// set makes a target be what an ARN names behind the prefix, if that can be a name.
+	set func(t *rules.Target, name string) bool
+}
+
+// targetKinds are all that the router has.
+var targetKinds = [...]targetKind{
+	{
+		service: "sqs", form: "QUEUE", gets: "the event as a message. A FIFO queue needs `SqsParameters.MessageGroupId`, which a standard queue may have too (fair queues); the deduplication id is that of the event",
+		set: func(t *rules.Target, name string) bool {
+			t.Queue = name
+			return isQueue(name)
+		},
+	},
+	{
+		service: "sns", form: "TOPIC", gets: "the event as a message. FIFO topics are refused",
+		set: func(t *rules.Target, name string) bool {
+			t.Topic = name
+			return !strings.ContainsAny(name, ":/") && !strings.HasSuffix(name, fifoSuffix)
+		},
+	},
+	{
+		service: "lambda", prefix: functionPrefix, form: "FUNCTION[:QUALIFIER]", gets: "the event as the payload: a [function](configuration.md#functions) of the router, whatever its `format`. The qualifier does not matter",
+		set: func(t *rules.Target, name string) bool {
+			t.Function, _, _ = strings.Cut(name, ":")
+			return t.Function != ""
+		},
+	},
+	{
+		service: serviceEvents, prefix: busResource, form: "BUS", gets: "the event, with its time, account and region: a bus, also of another account or region. One of another account can not have `Input`, `InputPath` or `InputTransformer`",
+		set: func(t *rules.Target, name string) bool {
+			t.Bus = name
+			return isBus(name, "/")
+		},
+	},
+	{
+		service: serviceEvents, prefix: destinationResource, form: "NAME[/UUID]", gets: "the event in a [request](#connections-and-api-destinations), with what `HttpParameters` add to it",
+		set: func(t *rules.Target, name string) bool {
+			t.APIDestination, _, _ = strings.Cut(name, "/")
+			return name64.Takes(t.APIDestination)
+		},
+	},
+}
+
 // receiver makes a target be what its ARN names. Whether that exists does not matter.
 func receiver(of catalog.Name, given *target, t *rules.Target) error {
 	notOne := validation("Parameter %s is not valid. Reason: Provided Arn is not in correct format.", awsapi.Clip(given.ARN))
@@ -24,31 +72,22 @@ func receiver(of catalog.Name, given *target, t *rules.Target) error {
 	if err != nil || a.Service == "" || a.Resource == "" {
 		return notOne
 	}
-	ok := false
-	switch a.Service {
-	case "sqs":
-		t.Queue = a.Resource
-		ok = isQueue(a.Resource)
-	case "sns":
-		if strings.HasSuffix(a.Resource, fifoSuffix) {
-			return validation("Parameter %s is not valid. Reason: FIFO topics can not be targets.", awsapi.Clip(given.ARN))
+	known, ok := false, false
+	for i := range targetKinds {
+		kind := &targetKinds[i]
+		name, is := strings.CutPrefix(a.Resource, kind.prefix)
+		known = known || kind.service == a.Service
+		if kind.service == a.Service && is {
+			ok = kind.set(t, name)
 		}
-		t.Topic = a.Resource
-		ok = !strings.ContainsAny(a.Resource, ":/")
-	case "lambda":
-		t.Function, ok = functionOf(a.Resource)
-	case serviceEvents:
-		if name, is := strings.CutPrefix(a.Resource, busResource); is {
-			t.Bus, ok = name, isBus(name, "/")
-		} else if name, is := strings.CutPrefix(a.Resource, destinationResource); is {
-			name, _, _ = strings.Cut(name, "/")
-			t.APIDestination, ok = name, name64.Takes(name)
-		}
-	default:
+	}
+	switch {
+	case !known:
 		return validation("Parameter %s is not valid. Reason: The router has no targets of the service %s: it has queues of SQS, topics of SNS, functions of Lambda, event buses and API destinations.",
 			awsapi.Clip(given.ARN), awsapi.Clip(a.Service))
-	}
-	if !ok || !awsapi.IsAccount(a.Account) || a.Region == "" {
+	case t.Topic != "" && strings.HasSuffix(t.Topic, fifoSuffix):
+		return validation("Parameter %s is not valid. Reason: FIFO topics can not be targets.", awsapi.Clip(given.ARN))
+	case !ok || !awsapi.IsAccount(a.Account) || a.Region == "":
 		return notOne
 	}
 	if a.Account != of.Account {
@@ -58,13 +97,6 @@ func receiver(of catalog.Name, given *target, t *rules.Target) error {
 		t.Region = a.Region
 	}
 	return nil
-}
-
-// functionOf is the function that the resource of an ARN names: function:NAME, function:NAME:QUALIFIER.
-func functionOf(resource string) (name string, ok bool) {
-	name, ok = strings.CutPrefix(resource, functionPrefix)
-	name, _, _ = strings.Cut(name, ":")
-	return name, ok && name != ""
 }
 
 func isQueue(name string) bool {

@@ -46,7 +46,10 @@ func (s *tagInput) Fields(f []field) []field {
 	return append(f, required("ResourceARN", &s.ResourceARN), required("Tags", awsapi.List(&s.Tags)))
 }
 
-func (s *tagInput) Constrain(c *awsapi.Constraints) { c.Text("resourceARN", s.ResourceARN, anyARN) }
+func (s *tagInput) Constrain(c *awsapi.Constraints) {
+	c.Text("resourceARN", s.ResourceARN, anyARN)
+	tags(c, s.Tags)
+}
 
 type untagInput struct {
 	ResourceARN string

@@ -53,6 +53,7 @@ func (s *createBusInput) Fields(f []field) []field {
 func (s *createBusInput) Constrain(c *awsapi.Constraints) {
 	c.Text("name", s.Name, busNameIs)
 	c.Optional("eventSourceName", s.EventSourceName, partnerSource)
+	tags(c, s.Tags)
 	s.constrain(c)
 }
 

@@ -30,8 +30,9 @@ func (s *createConnectionInput) Constrain(c *awsapi.Constraints) {
 	c.Optional("description", s.Description, oneLine)
 	c.Text("authorizationType", s.Type, authType)
 	c.Optional("kmsKeyIdentifier", s.KMSKey, kmsKey)
+	s.Connectivity.constrain(c, "invocationConnectivityParameters")
 	if s.Auth != nil {
-		s.Auth.changes().constrain(c, "authParameters.")
+		s.Auth.changes().constrain(c, "authParameters.", c.Text, secret)
 	}
 }
 
@@ -56,7 +57,8 @@ func (s *updateConnectionInput) Constrain(c *awsapi.Constraints) {
 	c.Optional("description", string(s.Description), oneLine)
 	c.Optional("authorizationType", s.Type, authType)
 	c.Optional("kmsKeyIdentifier", s.KMSKey, kmsKey)
-	s.Auth.constrain(c, "authParameters.")
+	s.Connectivity.constrain(c, "invocationConnectivityParameters")
+	s.Auth.constrain(c, "authParameters.", c.Optional, optionalSecret)
 }
 
 // auth is the parameters of a connection of which none is required.
@@ -75,29 +77,33 @@ func (s *auth) Fields(f []field) []field {
 	)
 }
 
-func (s *auth) constrain(c *awsapi.Constraints, path string) {
+// constrain holds the parameters against the model: texts and secrets as those that are required, or as those that are not.
+func (s *auth) constrain(
+	c *awsapi.Constraints, path string, text func(path, value string, rule *awsapi.TextRule), secret func(c *awsapi.Constraints, path, value string, rule *awsapi.TextRule),
+) {
 	if s == nil {
 		return
 	}
 	if p := s.Basic; p != nil {
-		c.Optional(path+"basicAuthParameters.username", p.Username, authText)
+		text(path+"basicAuthParameters.username", p.Username, authText)
 		secret(c, path+"basicAuthParameters.password", p.Password, authText)
 	}
 	if p := s.APIKey; p != nil {
-		c.Optional(path+"apiKeyAuthParameters.apiKeyName", p.Name, authText)
+		text(path+"apiKeyAuthParameters.apiKeyName", p.Name, authText)
 		secret(c, path+"apiKeyAuthParameters.apiKeyValue", p.Value, authText)
 	}
 	if p := s.OAuth; p != nil {
 		path := path + "oAuthParameters."
 		if p.Client != nil {
-			c.Optional(path+"clientParameters.clientID", p.Client.ID, authText)
+			text(path+"clientParameters.clientID", p.Client.ID, authText)
 			secret(c, path+"clientParameters.clientSecret", p.Client.Secret, authText)
 		}
-		c.Optional(path+"authorizationEndpoint", p.Endpoint, httpURL)
-		c.Optional(path+"httpMethod", p.Method, oauthMethod)
+		text(path+"authorizationEndpoint", p.Endpoint, httpURL)
+		text(path+"httpMethod", p.Method, oauthMethod)
 		p.Parameters.constrain(c, path+"oAuthHttpParameters.")
 	}
 	s.Invocation.constrain(c, path+"invocationHttpParameters.")
+	s.Connectivity.constrain(c, path+"connectivityParameters")
 }
 
 type basicAuth struct{ Username, Password string }
@@ -195,6 +201,12 @@ func (s *resourceParameters) Fields(f []field) []field {
 	return append(f, required("ResourceParameters", awsapi.Part(&s.Resource)))
 }
 
+func (s *resourceParameters) constrain(c *awsapi.Constraints, path string) {
+	if s != nil && s.Resource != nil {
+		c.Optional(path+".resourceParameters.resourceConfigurationArn", s.Resource.ARN, resourceIs)
+	}
+}
+
 type resourceConfiguration struct{ ARN string }
 
 func (s *resourceConfiguration) Fields(f []field) []field {
@@ -233,7 +245,7 @@ func (s *connectionParameters) constrain(c *awsapi.Constraints, path string) {
 		for i, p := range of.list {
 			at := fmt.Sprintf("%s%s.%d.member.", path, of.name, i+1)
 			c.Optional(at+"key", p.Key, of.key)
-			secret(c, at+"value", p.Value, of.values)
+			optionalSecret(c, at+"value", p.Value, of.values)
 		}
 	}
 }

@@ -50,6 +50,7 @@ func (s *putRuleInput) Constrain(c *awsapi.Constraints) {
 	c.Optional("state", s.State, ruleState)
 	c.Optional("description", s.Description, description)
 	c.Optional("roleArn", s.RoleARN, anyARN)
+	tags(c, s.Tags)
 }
 
 type ruleARNOutput struct{ ARN string }
