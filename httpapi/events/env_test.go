@@ -166,3 +166,12 @@ func declaration(tb testing.TB, table string, name catalog.Name, def any) catalo
 	}
 	return catalog.Declaration{Table: table, Name: name, Value: b}
 }
+
+func decoded[T any](tb testing.TB, b []byte) *T {
+	tb.Helper()
+	v := new(T)
+	if err := json.Unmarshal(b, v); err != nil {
+		tb.Fatal(err)
+	}
+	return v
+}
