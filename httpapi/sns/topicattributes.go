@@ -50,7 +50,7 @@ var topicAttributes = append([]topicAttribute{
 	{name: policyAttribute, about: "JSON of at most 30720 bytes; kept, and without effect", get: policyOf, set: setPolicy},
 	{name: "SubscriptionsConfirmed", about: "", get: func(f *topicFacts) string { return strconv.Itoa(f.confirmed) }},
 	{name: "SubscriptionsPending", about: "those that are to be confirmed yet", get: func(f *topicFacts) string { return strconv.Itoa(f.pending) }},
-	{name: "SubscriptionsDeleted", about: "", get: func(f *topicFacts) string { return strconv.Itoa(f.deleted) }},
+	{name: "SubscriptionsDeleted", about: "those of `http` and `https` that were ended and can be restored yet", get: func(f *topicFacts) string { return strconv.Itoa(f.deleted) }},
 	{name: deliveryPolicy, about: "how `http` and `https` subscriptions are called ([below](#http-subscriptions))", get: func(f *topicFacts) string {
 		return keptJSON(f.Topic.Kept, deliveryPolicy, f.Topic.DeliveryPolicy)
 	}, set: setTopicDeliveryPolicy},
