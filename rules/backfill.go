@@ -41,8 +41,11 @@ type Window struct {
 
 // wants says whether an event is the transfer's to bring, if the rule matches it.
 func (b *Backfill) wants(match *Match, at queue.Position) bool {
-	if match.Revision < b.Before {
-		return at.Sequence >= b.StartAt
+	if match.Revision < b.Before { // what was replayed then is there as it was published, too
+		return at.Sequence >= b.StartAt && match.Replay == ""
+	}
+	if !match.replayedTo(b.Rule) {
+		return false
 	}
 	kept := false
 	for i := range match.Rules {
@@ -62,9 +65,12 @@ func (b *Backfill) wants(match *Match, at queue.Position) bool {
 	return false
 }
 
-// Mappers returns what queue.NewTransfers needs to bring retained events to rules.
+// Mappers returns what queue.NewTransfers needs to bring retained events to rules, and archived ones to buses.
 func (e *Engine) Mappers() map[string]queue.Mapper {
-	return map[string]queue.Mapper{TransferKind: {Copy: e.backfill}}
+	return map[string]queue.Mapper{
+		TransferKind: {Copy: e.backfill},
+		ReplayKind:   {Copy: e.copyArchived, Hold: e.holdReplay, Background: true},
+	}
 }
 
 // backfill maps retained events to the deliveries of one rule, as it is now: what a publish would have made of them, with the
@@ -126,7 +132,7 @@ func (o *outgoing) backfill(ctx context.Context, params *Backfill, rule *compile
 	if err != nil || !holds {
 		return nil, err
 	}
-	o.event, o.json, o.now, o.hops = &ev, m.Body, m.Sent, match.Hops
+	o.event, o.json, o.now, o.hops, o.replay = &ev, m.Body, m.Sent, match.Hops, match.space()
 	deliveries := make([]Delivery, len(rule.targets))
 	for i := range rule.targets {
 		if deliveries[i], err = o.deliver(ctx, rule, &rule.targets[i]); err != nil {

@@ -29,6 +29,8 @@ type outgoing struct {
 	hops int
 	// trace is the header X-Amzn-Trace-Id that goes along, empty for none.
 	trace string
+	// replay keeps apart what a replay makes of an event; see Match.space. It is empty for a publish.
+	replay string
 	// publishing says that definitions must not be made on the way: errNoDeadLetters says that this is needed.
 	publishing bool
 
@@ -41,7 +43,7 @@ var errNoDeadLetters = errors.New("the built-in dead-letter queue is to be made 
 // deliver adds the entries for one target of a rule and returns the record of it. It can not fail: what can not be
 // delivered goes to the dead-letter queue, in the same commit.
 func (o *outgoing) deliver(ctx context.Context, r *compiledRule, t *compiledTarget) (Delivery, error) {
-	id := deliveryID(o.event.ID, r.name, t.id)
+	id := deliveryID(o.event.ID, r.name, t.id, o.replay)
 	d := Delivery{
 		ID:     id.String(),
 		Target: t.id, Kind: t.kind, Name: t.name,
@@ -125,8 +127,8 @@ func (o *outgoing) queueEntry(id uuid.UUID, t *compiledTarget, p payload) (queue
 	}
 	if q.Definition.FIFO {
 		send.DedupID = o.event.ID
-		if o.event.ReplayName != "" { // which is to come although the event came before
-			send.DedupID = id.String()
+		if o.replay != "" { // it is not to be refused because the event was published just now
+			send.DedupID = deliveryID(o.event.ID, "", "", o.replay).String()
 		}
 	}
 	entry, invalid := q.Entry(&send)
@@ -261,13 +263,17 @@ func (o *outgoing) deadLetterQueue(ctx context.Context, name string) (queue.Queu
 	return q, err
 }
 
-// deliveryID is the same for the same event, rule and target, however often it is computed: a publish that is repeated
-// under its token, or a transfer that goes on after a crash, makes the same deliveries.
-func deliveryID(eventID, rule, target string) uuid.UUID {
+// deliveryID is the same for the same event, rule, target and replay (none for a publish), however often it is computed: a publish
+// that is repeated under its token, or a transfer that goes on after a crash, makes the same deliveries.
+func deliveryID(eventID, rule, target, replay string) uuid.UUID {
 	text := make([]byte, 0, 192)
 	text = append(append(text, eventID...), 0)
 	text = append(append(text, rule...), 0)
-	sum := sha256.Sum256(append(text, target...))
+	text = append(text, target...)
+	if replay != "" {
+		text = append(append(text, 0), replay...)
+	}
+	sum := sha256.Sum256(text)
 	id := uuid.UUID(sum[:16])
 	id[6] = id[6]&0x0f | 0x80 // version 8: of our own making
 	id[8] = id[8]&0x3f | 0x80

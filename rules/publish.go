@@ -20,8 +20,8 @@ import (
 const (
 	// MaxEvents is how many events one publish may hold.
 	MaxEvents = 1000
-	// MaxFanOut is how many bytes of deliveries one publish may make: bodies and attributes, once for each target. It bounds
-	// the one append that they are.
+	// MaxFanOut is how many bytes of deliveries one publish may make: bodies and attributes, once for each target, and once for
+	// each archive. It bounds the one append that they are.
 	MaxFanOut = 256 << 20
 )
 
@@ -154,6 +154,9 @@ type commit struct {
 	window time.Duration
 	hops   int
 	origin string
+	// replay is the replay that publishes, nil for none, and name what it is called.
+	replay *Replay
+	name   string
 
 	// logs has one entry per event, deliveries what their rules made of them. The logs go first, so that the answers of a
 	// repeated append tell which events it was.
@@ -187,7 +190,11 @@ func (c *commit) add(ctx context.Context, ev *event.Event, trace string) error {
 		trace: trace, entries: c.deliveries, publishing: true,
 	}
 	match := &Match{Revision: c.snap.revision, Hops: c.hops, Origin: c.origin}
-	matched, err := c.bus.match(ev, out.json, match)
+	if c.replay != nil {
+		match.Replay, match.ReplayID, match.ReplayRules = c.name, c.replay.ID, c.replay.Rules
+		out.replay = match.space()
+	}
+	matched, archives, err := c.bus.match(ev, out.json, match)
 	if err != nil {
 		return err
 	}
@@ -207,11 +214,17 @@ func (c *commit) add(ctx context.Context, ev *event.Event, trace string) error {
 	if err != nil {
 		return &InvalidError{Field: "id", Reason: "must be a UUID"}
 	}
+	if c.replay != nil {
+		id = deliveryID(ev.ID, "", "", out.replay) // another entry of the log
+	}
+	for _, archive := range archives {
+		out.entries = append(out.entries, archive.entry(id, out.json, match))
+	}
 	for _, entry := range out.entries[len(c.deliveries):] {
 		c.bytes += entry.Message.Size()
 	}
 	if c.bytes > MaxFanOut {
-		return &InvalidError{Field: "events", Reason: fmt.Sprintf("make more than %d bytes of deliveries to the targets of the bus's rules; publish fewer at a time", MaxFanOut)}
+		return &InvalidError{Field: "events", Reason: fmt.Sprintf("make more than %d bytes of deliveries to the targets of the bus's rules, and of copies in its archives; publish fewer at a time", MaxFanOut)}
 	}
 	c.deliveries = out.entries
 	c.logs = append(c.logs, queue.Entry{

@@ -26,11 +26,13 @@ type busState struct {
 	id   uint64
 	log  queue.ID
 	def  Bus
-	// index has every rule by its catalog ID.
+	// index has every rule, and every archive with a pattern, by its catalog ID.
 	index *pattern.Index
 	rules *ruleSet
 	// broken, by catalog ID, are rules that can not be compiled, which only a newer release could have written.
 	broken map[uint64]*brokenRule
+
+	archives busArchives
 }
 
 type brokenRule struct {
@@ -69,7 +71,9 @@ func (e *Engine) build(prev *snapshot, changes []catalog.Record, at *catalog.Sna
 	// Buses first: a rule may come with its bus in one set of changes. Only names count: the snapshot says what is there.
 	touched := map[catalog.Name][]catalog.Name{}
 	fresh := map[catalog.Name]bool{}
+	archiving := map[catalog.Name]bool{} // accounts and regions of which the archives may be others
 	for _, c := range changes {
+		region := catalog.Name{Account: c.Name.Account, Region: c.Name.Region}
 		switch c.Table {
 		case BusTable:
 			isFresh, err := e.buildBus(next, c.Name, at)
@@ -77,6 +81,9 @@ func (e *Engine) build(prev *snapshot, changes []catalog.Record, at *catalog.Sna
 				return nil, err
 			}
 			fresh[c.Name] = fresh[c.Name] || isFresh
+			archiving[region] = archiving[region] || isFresh
+		case ArchiveTable:
+			archiving[region] = true
 		case RuleTable:
 			bus, _ := SplitRuleName(c.Name)
 			touched[bus] = append(touched[bus], c.Name)
@@ -89,6 +96,11 @@ func (e *Engine) build(prev *snapshot, changes []catalog.Record, at *catalog.Sna
 				return nil, err
 			}
 			next.buses[name] = changed
+		}
+	}
+	for region, changed := range archiving {
+		if changed {
+			e.buildArchives(next, region, at)
 		}
 	}
 	return next, nil
@@ -179,17 +191,20 @@ func (e *Engine) buildRules(bus *busState, names []catalog.Name, at *catalog.Sna
 	return &next, nil
 }
 
-// match returns the rules that match an event, in the order of their names, and adds to the match those whose condition
-// failed.
-func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*compiledRule, error) {
+// match returns the rules that match an event, in the order of their names, and the archives that take it. It adds to the
+// match the rules whose condition failed.
+func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*compiledRule, []*compiledArchive, error) {
 	ids, err := b.index.Match(eventJSON, nil)
 	if err != nil {
-		return nil, &InvalidError{Field: "events", Reason: "can not be matched: " + err.Error()}
+		return nil, nil, &InvalidError{Field: "events", Reason: "can not be matched: " + err.Error()}
 	}
 	matched := make([]*compiledRule, 0, len(ids))
 	var env *Env
 	for _, id := range ids {
 		rule := b.rules.get(uint64(id))
+		if rule == nil || !match.replayedTo(rule.name) {
+			continue // an archive, or none of those that a replay is for
+		}
 		if rule.condition != nil {
 			if env == nil {
 				env = NewEnv(ev) // once for all conditions
@@ -206,7 +221,7 @@ func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*co
 		matched = append(matched, rule)
 	}
 	slices.SortFunc(matched, func(a, b *compiledRule) int { return strings.Compare(a.name, b.name) })
-	return matched, nil
+	return matched, b.archives.match(ev, ids), nil
 }
 
 // compileRule compiles a rule, or returns all of its faults.
