@@ -41,7 +41,7 @@ func makeTarget(of catalog.Name, given *target) (rules.Target, error) {
 	if err := receiver(of, given, &t); err != nil {
 		return t, err
 	}
-	for _, set := range []func(catalog.Name, *target, *rules.Target) error{setGroup, setHTTP, setTransform, setRetry, setTargetDeadLetter} {
+	for _, set := range []func(catalog.Name, *target, *rules.Target) error{setTransform, setGroup, setHTTP, setRetry, setTargetDeadLetter} {
 		if err := set(of, given, &t); err != nil {
 			return t, err
 		}

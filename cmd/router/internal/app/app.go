@@ -181,6 +181,9 @@ func (r *router) build(ctx context.Context) error {
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{
 		OnPublished: r.published,
 		OnDeleted:   func(records []catalog.Record, before *catalog.Snapshot) { r.retirements.addDeleted(records, before) },
+		OnFault: func(err error) {
+			r.log.Error().Err(err).Str("component", "rules").Msg("a replay does not go on, or leaves something out")
+		},
 	})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.topics.PublicURL = r.url()
@@ -288,6 +291,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
 	part("replays", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "replays", r.topics.Replay) })
+	part("archives", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "archives", r.rules.RunReplays) })
 	part("topics", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "topics", r.sweepTopics) })
 	if !r.broker.Leases().Alone() {
 		part("tidying", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "tidy", r.tidy) })
