@@ -174,7 +174,9 @@ func (r *router) build(ctx context.Context) error {
 		s := r.space()
 		return s.full, s.free, s.known
 	})
-	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
+	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published, OnFault: func(err error) {
+		r.log.Warn().Err(err).Str("component", "rules").Msg("replaying archived events")
+	}})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.topics.PublicURL = r.url()
 	r.topics.OnFault = func(err error) {
@@ -272,6 +274,9 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
 	part("replays", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "replays", r.topics.Replay) })
+	part("replays of archives", func(ctx context.Context) error {
+		return r.broker.Leases().Run(ctx, "event-replays", r.rules.RunReplays)
+	})
 	part("topics", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "topics", r.sweepTopics) })
 	if !r.broker.Leases().Alone() {
 		part("tidying", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "tidy", r.tidy) })
