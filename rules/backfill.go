@@ -161,6 +161,8 @@ func (r *compiledRule) matches(ev *event.Event, eventJSON []byte) (bool, error) 
 // Later is what a transfer makes, or has made, of a retained event for a rule that did not get it when it was published.
 type Later struct {
 	Rule string
+	// Replay is the replay that published the event, empty if it was not one.
+	Replay string
 	// Transfer is the transfer's ID.
 	Transfer string
 	// Pending says that the transfer has not come to the event yet.
@@ -176,6 +178,10 @@ type Later struct {
 // own: delivery IDs follow from event, rule and target, and a transfer says what it is to bring and how far it has come.
 // What a forgotten transfer has delivered to an endpoint is still told by the record of the attempts, under the event's ID.
 func (e *Engine) Later(ctx context.Context, bus catalog.Name, kept *queue.Peeked) ([]Later, error) {
+	match, err := DecodeMatch(&kept.Message)
+	if err != nil {
+		return nil, err
+	}
 	snap := e.definitions.Snapshot()
 	query := catalog.Query{Account: bus.Account, Region: bus.Region, Prefix: transferPrefix}
 	var all []Later
@@ -210,7 +216,9 @@ func (e *Engine) Later(ctx context.Context, bus catalog.Name, kept *queue.Peeked
 			return nil, err
 		}
 		if len(deliveries) > 0 {
-			all = append(all, Later{Rule: params.Rule, Transfer: t.Name.Name, Pending: pending, Failed: failed, Deliveries: deliveries})
+			all = append(all, Later{
+				Rule: params.Rule, Replay: match.Replay, Transfer: t.Name.Name, Pending: pending, Failed: failed, Deliveries: deliveries,
+			})
 		}
 	}
 	return all, nil

@@ -283,7 +283,9 @@ func (c *commit) repeated(ctx context.Context, first []queue.Appended) error {
 			if err != nil {
 				return err
 			}
-			p.Matched = match.Names()
+			if match.Replay == "" { // or only what a replay made of it is left
+				p.Matched = match.Names()
+			}
 		}
 		c.published[i] = p
 	}

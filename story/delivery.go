@@ -73,7 +73,7 @@ func (t *Teller) inQueue(ctx context.Context, at catalog.Name, q queue.ID, told 
 }
 
 // duplicates says of deliveries that are not in their FIFO queue that another one of the event may be the reason. All of
-// them have the event's ID as their deduplication ID.
+// them that the publish, or one replay, made have the same deduplication ID.
 func duplicates(all []Delivery) {
 	for i := range all {
 		d := &all[i]
@@ -81,7 +81,7 @@ func duplicates(all []Delivery) {
 			continue
 		}
 		for j := range all {
-			if other := &all[j]; i != j && other.Kind == d.Kind && other.Name == d.Name && len(d.Name) > 5 && d.Name[len(d.Name)-5:] == ".fifo" {
+			if other := &all[j]; i != j && other.Replay == d.Replay && other.Kind == d.Kind && other.Name == d.Name && len(d.Name) > 5 && d.Name[len(d.Name)-5:] == ".fifo" {
 				d.Reason += "; or never was in it, as a duplicate of delivery " + other.ID
 				break
 			}

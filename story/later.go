@@ -36,7 +36,7 @@ func (t *Teller) later(ctx context.Context, bus catalog.Name, origin string, tra
 			if one.Status == Unknown {
 				continue // the rule was another when the transfer came by, and may not have made it
 			}
-			one.Later = true
+			one.Later, one.Replay = true, transferred[i].Replay
 			all, told[d.ID] = append(all, one), true
 		}
 	}

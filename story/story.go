@@ -35,8 +35,21 @@ type Story struct {
 	Hops   int    `json:"hops,omitempty"`
 	// Rules are those that the bus has now, and those that matched and are gone, in the order of their names. Never nil.
 	Rules []Rule `json:"rules"`
-	// Deliveries are in the order of rule (or subscription), target and ID. Never nil.
+	// Replays are those that published it again and are retained, in their order.
+	Replays []Replay `json:"replays,omitempty"`
+	// Deliveries are in the order of rule (or subscription), target, replay and ID. Never nil.
 	Deliveries []Delivery `json:"deliveries"`
+}
+
+// Replay is what a replay made of the event.
+type Replay struct {
+	Replay   string    `json:"replay"`
+	Replayed time.Time `json:"replayed_at"`
+	// Revision is that of the definitions it was matched against then.
+	Revision uint64 `json:"revision"`
+	// Matched names the rules that matched then. Only are those that the replay was for, none for all.
+	Matched []string `json:"matched"`
+	Only    []string `json:"only,omitempty"`
 }
 
 // Change is what happened to a rule since an event was published.
@@ -115,6 +128,8 @@ type Delivery struct {
 	// Later says that it was not made when the event was published: a rule that came with a start before the event, or
 	// that went on after a pause, made it.
 	Later bool `json:"later,omitempty"`
+	// Replay is the replay that made it, empty for none.
+	Replay string `json:"replay,omitempty"`
 	// Reason says why, for people: why it could not be delivered, why it waits.
 	Reason   string    `json:"reason,omitempty"`
 	Attempts []Attempt `json:"attempts,omitempty"`

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -99,11 +100,11 @@ func (t *Teller) retained(ctx context.Context, account, region, id string) (*Sto
 		if err != nil {
 			return nil, err
 		}
-		kept, err := t.find(ctx, log, id)
+		kept, err := t.findAll(ctx, log, id)
 		if err != nil {
 			return nil, err
 		}
-		if kept == nil {
+		if len(kept) == 0 {
 			continue
 		}
 		s, err := t.tell(ctx, bus, kept)
@@ -115,12 +116,26 @@ func (t *Teller) retained(ctx context.Context, account, region, id string) (*Sto
 	return nil, nil
 }
 
-func (t *Teller) tell(ctx context.Context, bus catalog.Name, kept *queue.Peeked) (*Story, error) {
-	m := &kept.Message
-	match, err := rules.DecodeMatch(m)
-	if err != nil {
-		return nil, err
+// entry is one of the entries of an event in its bus's log: the publish made one, and each replay another.
+type entry struct {
+	kept  *queue.Peeked
+	match *rules.Match
+}
+
+// tell tells an event by its entries, the oldest first.
+func (t *Teller) tell(ctx context.Context, bus catalog.Name, kept []queue.Peeked) (*Story, error) {
+	entries := make([]entry, len(kept))
+	first := 0 // the one of the publish, unless that is past the bus's retention
+	for i := range kept {
+		match, err := rules.DecodeMatch(&kept[i].Message)
+		if err != nil {
+			return nil, err
+		}
+		if entries[i] = (entry{&kept[i], match}); match.Replay == "" {
+			first = i
+		}
 	}
+	m, match := &kept[first].Message, entries[first].match
 	ev, err := event.Parse(m.Body)
 	if err != nil {
 		return nil, fmt.Errorf("reading retained event %s: %w", m.ID, err)
@@ -138,24 +153,28 @@ func (t *Teller) tell(ctx context.Context, bus catalog.Name, kept *queue.Peeked)
 		Revision: match.Revision, Origin: match.Origin, Hops: match.Hops,
 		Rules: tellRules(match, verdicts), Deliveries: []Delivery{},
 	}
-	told := map[string]bool{}
-	for _, rule := range match.Rules {
-		for _, d := range rule.Deliveries {
-			one, err := t.delivery(ctx, bus, ev.ID, rule.Rule, d, recorded[d.ID])
-			if err != nil {
-				return nil, err
-			}
-			s.Deliveries = append(s.Deliveries, one)
-			told[d.ID] = true
+	if match.Replay != "" {
+		s.Published = time.Time{}
+		if made, err := event.IDTime(ev.ID); err == nil {
+			s.Published = made.UTC()
 		}
+		s.Note = "what was made of it when it was published is not retained any more; the rules are told as of replay " + match.Replay
 	}
-	transferred, err := t.engine.Later(ctx, bus, kept)
-	if err != nil {
-		if ctx.Err() != nil || errors.Is(err, queue.ErrStoreClosed) {
+	told := map[string]bool{}
+	var transferred []rules.Later
+	for _, of := range entries {
+		if err := t.entry(ctx, s, bus, of, told, recorded); err != nil {
 			return nil, err
 		}
-		// One rule that can not be read is no reason to tell nothing.
-		s.Note = "what rules got later may be missing: " + err.Error()
+		later, err := t.engine.Later(ctx, bus, of.kept)
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, queue.ErrStoreClosed) {
+				return nil, err
+			}
+			// One rule that can not be read is no reason to tell nothing.
+			s.Note = "what rules got later may be missing: " + err.Error()
+		}
+		transferred = append(transferred, later...)
 	}
 	later, err := t.later(ctx, bus, ev.ID, transferred, told, recorded)
 	if err != nil {
@@ -165,6 +184,28 @@ func (t *Teller) tell(ctx context.Context, bus catalog.Name, kept *queue.Peeked)
 	duplicates(s.Deliveries)
 	s.finish()
 	return s, nil
+}
+
+// entry adds what one of the event's entries tells.
+func (t *Teller) entry(ctx context.Context, s *Story, bus catalog.Name, of entry, told map[string]bool, recorded map[string][]dispatch.Attempt) error {
+	if match := of.match; match.Replay != "" {
+		s.Replays = append(s.Replays, Replay{
+			Replay: match.Replay, Replayed: of.kept.Message.Sent.UTC(), Revision: match.Revision,
+			Matched: match.Names(), Only: match.ReplayRules,
+		})
+	}
+	for _, rule := range of.match.Rules {
+		for _, d := range rule.Deliveries {
+			one, err := t.delivery(ctx, bus, s.ID, rule.Rule, d, recorded[d.ID])
+			if err != nil {
+				return err
+			}
+			one.Replay = of.match.Replay
+			s.Deliveries = append(s.Deliveries, one)
+			told[d.ID] = true
+		}
+	}
+	return nil
 }
 
 // maxAnswers is how many bytes of answers' bodies a story has at most. Each may have 64 KiB, and there may be thousands.
@@ -200,7 +241,7 @@ func sortDeliveries(all []Delivery) {
 	slices.SortFunc(all, func(a, b Delivery) int {
 		return cmp.Or(
 			strings.Compare(a.Rule, b.Rule), strings.Compare(a.Subscription, b.Subscription),
-			strings.Compare(a.Target, b.Target), strings.Compare(a.ID, b.ID),
+			strings.Compare(a.Target, b.Target), strings.Compare(a.Replay, b.Replay), strings.Compare(a.ID, b.ID),
 		)
 	})
 }
@@ -236,17 +277,26 @@ func (t *Teller) recorded(ctx context.Context, origin string) (map[string][]disp
 
 // find returns what was appended to a queue under a key; nil if it is not, or not any more, there.
 func (t *Teller) find(ctx context.Context, q queue.ID, key string) (*queue.Peeked, error) {
+	found, err := t.findAll(ctx, q, key)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+// findAll is find where there may be several, the oldest first.
+func (t *Teller) findAll(ctx context.Context, q queue.ID, key string) ([]queue.Peeked, error) {
 	if q == 0 {
 		return nil, nil
 	}
 	found, err := t.broker.Store().Get(ctx, t.broker.Now(), q, key)
-	if errors.Is(err, queue.ErrDropped) || err == nil && len(found) == 0 {
+	if errors.Is(err, queue.ErrDropped) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for %s: %w", key, err)
 	}
-	return &found[0], nil
+	return found, nil
 }
 
 // findNamed is find in a queue by its name, which need not exist.

@@ -53,6 +53,21 @@ func (s *Story) Text(w io.Writer) error {
 		p.line(0, "Rules")
 		p.rules(s.Rules)
 	}
+	if len(s.Replays) > 0 {
+		p.line(0)
+		p.line(0, "Replays")
+	}
+	for i := range s.Replays {
+		r := &s.Replays[i]
+		matched := "no rule matched"
+		if len(r.Matched) > 0 {
+			matched = "matched " + strings.Join(r.Matched, ", ")
+		}
+		if len(r.Only) > 0 {
+			matched += " (of " + strings.Join(r.Only, ", ") + ")"
+		}
+		p.line(2, r.Replay, stamp(r.Replayed, timeForm), matched)
+	}
 	p.line(0)
 	if len(s.Deliveries) == 0 {
 		p.line(0, "No deliveries")
@@ -151,6 +166,9 @@ func (p *page) delivery(d *Delivery) {
 	from := d.Rule
 	if d.Topic != "" {
 		from = "topic " + d.Topic
+	}
+	if d.Replay != "" {
+		from += " (replay " + d.Replay + ")"
 	}
 	if d.Later {
 		from += " (later)"

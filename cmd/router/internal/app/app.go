@@ -182,7 +182,7 @@ func (r *router) build(ctx context.Context) error {
 		OnPublished: r.published,
 		OnDeleted:   func(records []catalog.Record, before *catalog.Snapshot) { r.retirements.addDeleted(records, before) },
 		OnFault: func(err error) {
-			r.log.Error().Err(err).Str("component", "rules").Msg("a replay does not go on, or leaves something out")
+			r.log.Error().Err(err).Str("component", "rules").Msg("replaying archived events")
 		},
 	})
 	r.topics = topic.New(r.broker, r.definitions)

@@ -22,6 +22,7 @@ import (
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
+	"github.com/signalbox-mq/signalbox/rules"
 )
 
 // loaded is the operator's file as it is in force, and what takes a changed one over.
@@ -141,7 +142,7 @@ func (l *loaded) apply(ctx context.Context, file *config.Config) error {
 	return nil
 }
 
-// checkChanges fails if the file has a queue otherwise than it can become.
+// checkChanges fails if the file has a queue or an archive otherwise than it can become.
 func (l *loaded) checkChanges(file *config.Config) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(file.Queues)) {
@@ -155,6 +156,16 @@ func (l *loaded) checkChanges(file *config.Config) error {
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("queue %s: %w", name, err))
+		}
+	}
+	archives := catalog.NewTable[rules.Archive](l.definitions, rules.ArchiveTable)
+	for _, name := range slices.Sorted(maps.Keys(file.Archives)) {
+		was, err := archives.Get(catalog.Name{Account: file.Account, Region: file.Region, Name: name})
+		if err == nil && was.Value.Bus != file.Archives[name].Bus {
+			err = fmt.Errorf("its bus is %s and can not be changed", was.Value.Bus)
+		}
+		if err != nil && !errors.Is(err, catalog.ErrNotFound) {
+			errs = append(errs, fmt.Errorf("archive %s: %w", name, err))
 		}
 	}
 	return errors.Join(errs...)

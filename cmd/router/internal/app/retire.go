@@ -64,7 +64,7 @@ func (q *retirements) addDeleted(deleted []catalog.Record, before *catalog.Snaps
 		own := retirement{queue.IDFor(record.ID, queue.Own), record, before}
 		deliveries := retirement{queue.IDFor(record.ID, queue.Deliveries), record, before}
 		switch record.Table {
-		case queue.Table:
+		case queue.Table, rules.ArchiveTable:
 			q.add(own)
 		case rules.BusTable:
 			q.add(own, deliveries)

@@ -18,6 +18,9 @@ func (r *router) transferred(t queue.Transfer) {
 	if params, ok := rules.BackfillOf(&t); ok {
 		e = e.Str("bus", params.Bus).Str("rule", params.Rule)
 	}
+	if replay, ok := rules.ReplayOf(&t); ok {
+		e = e.Str("replay", replay)
+	}
 	if redrive, ok := queue.RedriveOf(&t); ok {
 		e = e.Str("queue", redrive.Source.Name)
 	}

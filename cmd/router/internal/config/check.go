@@ -80,6 +80,7 @@ func (d *decoder) check(root place, doc *document) *Config {
 		Queues: doc.Queues, Buses: doc.Buses, Webhooks: doc.Webhooks,
 		Topics:        make(map[string]topic.Topic, len(doc.Topics)),
 		Functions:     make(map[string]endpoint.Endpoint, len(doc.Functions)),
+		Archives:      make(map[string]rules.Archive, len(doc.Archives)),
 		Subscriptions: make(map[string][]topic.Subscription, len(doc.Topics)),
 	}
 	if root.node == nil || target(root.node) == nil {
@@ -107,6 +108,14 @@ func (d *decoder) check(root place, doc *document) *Config {
 		d.refer(at, deadLetterKey, known, rules.KindQueue, def.DeadLetter)
 	})
 	each(d, root, "buses", doc.Buses, func(at place, name string, def rules.Bus) {
+		d.report(at, def.Validate(name))
+	})
+	each(d, root, "archives", doc.Archives, func(at place, name string, def rules.Archive) {
+		d.refer(at, "bus", known, rules.KindBus, def.Bus)
+		if def.Bus == "" {
+			def.Bus = rules.DefaultBus
+		}
+		c.Archives[name] = def
 		d.report(at, def.Validate(name))
 	})
 	d.rules(root, known, doc.Rules, c)

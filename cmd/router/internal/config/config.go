@@ -32,6 +32,8 @@ type Config struct {
 	Topics    map[string]topic.Topic
 	Functions map[string]endpoint.Endpoint
 	Buses     map[string]rules.Bus
+	// Archives are by name; each has its Bus.
+	Archives map[string]rules.Archive
 	// Subscriptions are by topic, in the order of the file. Their IDs are set.
 	Subscriptions map[string][]topic.Subscription
 	// Rules are in the order of the file.

@@ -53,6 +53,9 @@ func (c *Config) Declarations() []catalog.Declaration {
 	for n, def := range c.Buses {
 		all = append(all, declaring(rules.BusTable, name(n), def))
 	}
+	for n, def := range c.Archives {
+		all = append(all, declaring(rules.ArchiveTable, name(n), def))
+	}
 	for _, r := range c.Rules {
 		all = append(all, declaring(rules.RuleTable, rules.RuleName(name(r.Bus), r.Name), r.Rule))
 	}

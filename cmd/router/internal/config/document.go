@@ -16,6 +16,7 @@ type document struct {
 	Topics    map[string]topicEntry       `yaml:"topics"`
 	Functions map[string]functionEntry    `yaml:"functions"`
 	Buses     map[string]rules.Bus        `yaml:"buses"`
+	Archives  map[string]rules.Archive    `yaml:"archives"`
 	Rules     []ruleEntry                 `yaml:"rules"`
 	Webhooks  map[string]ingest.Source    `yaml:"webhooks"`
 	Schedules notYet                      `yaml:"schedules"`

@@ -36,6 +36,7 @@ func tables() map[string]reflect.Type {
 		"functions": reflect.TypeFor[functionEntry](),
 		"retry":     reflect.TypeFor[endpoint.RetryPolicy](),
 		"buses":     reflect.TypeFor[rules.Bus](),
+		"archives":  reflect.TypeFor[rules.Archive](),
 		"rules":     reflect.TypeFor[ruleEntry](),
 		"transform": reflect.TypeFor[rules.Transform](),
 		"webhooks":  reflect.TypeFor[ingest.Source](),
