@@ -39,10 +39,11 @@ type Window struct {
 	Listed bool `json:"listed,omitempty"`
 }
 
-// wants says whether an event is the transfer's to bring, if the rule matches it.
+// wants says whether an event is the transfer's to bring, if the rule matches it. The event of a schedule is only its own
+// rule's, which did not match it but is recorded with it.
 func (b *Backfill) wants(match *Match, at queue.Position) bool {
 	if match.Revision < b.Before {
-		return at.Sequence >= b.StartAt
+		return at.Sequence >= b.StartAt && match.Schedule == ""
 	}
 	kept := false
 	for i := range match.Rules {
@@ -56,7 +57,7 @@ func (b *Backfill) wants(match *Match, at queue.Position) bool {
 	}
 	for _, w := range b.Windows {
 		if w.From <= match.Revision && match.Revision < w.Until {
-			return kept || !w.Listed
+			return kept || !w.Listed && match.Schedule == ""
 		}
 	}
 	return false
@@ -122,7 +123,10 @@ func (o *outgoing) backfill(ctx context.Context, params *Backfill, rule *compile
 	if err != nil {
 		return nil, fmt.Errorf("reading retained event %s: %w", m.ID, err)
 	}
-	holds, err := rule.matches(&ev, m.Body)
+	holds := !rule.disabled
+	if match.Schedule == "" {
+		holds, err = rule.matches(&ev, m.Body)
+	}
 	if err != nil || !holds {
 		return nil, err
 	}
@@ -138,6 +142,9 @@ func (o *outgoing) backfill(ctx context.Context, params *Backfill, rule *compile
 
 // matches says whether one rule matches an event. A condition that can not be evaluated does not hold.
 func (r *compiledRule) matches(ev *event.Event, eventJSON []byte) (bool, error) {
+	if !r.matching() {
+		return false, nil
+	}
 	matched, err := r.pattern.Matches(eventJSON)
 	if err != nil || !matched {
 		return false, err

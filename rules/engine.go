@@ -39,6 +39,11 @@ type Config struct {
 	// OnPublished, when set, is told of each event after its commit, duplicates excepted: for metrics and for people who
 	// watch. It is called by the publisher's goroutine, concurrently, and must not wait.
 	OnPublished func(bus catalog.Name, ev *event.Event, match *Match)
+	// OnScheduled, when set, is told of what became of the times at which rules were due: see [Engine.RunSchedules]. It is
+	// called concurrently and must not wait.
+	OnScheduled func(s Scheduled)
+	// OnFault, when set, is told of what kept a schedule from being followed. It is tried again.
+	OnFault func(err error)
 }
 
 // New returns an engine for the buses and rules in a catalog. It starts nothing.

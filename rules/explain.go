@@ -41,6 +41,14 @@ func (e *Engine) Explain(ctx context.Context, name catalog.Name, ev *event.Event
 	verdicts := make([]Verdict, 0, len(bus.rules)+len(bus.broken))
 	for _, rule := range bus.rules {
 		v := Verdict{Rule: rule.name, Paused: rule.paused, Revision: rule.revision, Created: rule.created}
+		if !rule.matching() {
+			v.Field, v.Reason = "disabled", "the rule is disabled"
+			if !rule.disabled {
+				v.Field, v.Reason = "when", "the rule has a schedule only"
+			}
+			verdicts = append(verdicts, v)
+			continue
+		}
 		why, matched, err := rule.pattern.Explain(eventJSON)
 		switch {
 		case err != nil:

@@ -23,6 +23,9 @@ type Match struct {
 	Hops int `json:"hops,omitempty"`
 	// Origin is the ID of the event that a bus or topic passed on as this one; empty if it was published directly.
 	Origin string `json:"origin,omitempty"`
+	// Schedule is the expression by which the event was due; empty for a published one. The event was not matched: Rules is the
+	// rule of the schedule.
+	Schedule string `json:"schedule,omitempty"`
 }
 
 // MatchedRule is a rule that matched, with what it sent where.

@@ -50,7 +50,12 @@ type compiledRule struct {
 	condition *Condition // nil for none
 	targets   []compiledTarget
 	paused    bool
+	disabled  bool
+	timetable *timetable // nil for a rule without a schedule
 }
+
+// matching says whether published events are matched against the rule.
+func (r *compiledRule) matching() bool { return r.pattern != nil && !r.disabled }
 
 type compiledTarget struct {
 	id, kind, name string
@@ -176,8 +181,13 @@ func (e *Engine) buildRules(bus *busState, names []catalog.Name, at *catalog.Sna
 			continue
 		}
 		rule.id, rule.created, rule.revision = entry.ID, entry.Created, entry.Revision
+		rule.timetable.count(&entry)
 		next.rules[entry.ID] = rule
-		changes = append(changes, pattern.Change{ID: pattern.ID(entry.ID), Pattern: rule.pattern})
+		change := pattern.Change{ID: pattern.ID(entry.ID)}
+		if rule.matching() {
+			change.Pattern = rule.pattern
+		}
+		changes = append(changes, change)
 	}
 	next.index = bus.index.With(changes...)
 	return &next, nil
@@ -215,7 +225,7 @@ func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*co
 
 // compileRule compiles a rule, or returns all of its faults.
 func compileRule(name string, def *Rule) (*compiledRule, error) {
-	r := &compiledRule{name: name, paused: def.Paused}
+	r := &compiledRule{name: name, paused: def.Paused, disabled: def.Disabled}
 	var errs []error
 	bad := func(field, format string, args ...any) {
 		errs = append(errs, &InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)})
@@ -223,13 +233,18 @@ func compileRule(name string, def *Rule) (*compiledRule, error) {
 	if !validName(name, 64, "") {
 		bad("name", "%q must be 1 to 64 letters, digits, dots, hyphens and underscores", name)
 	}
+	var err error
+	if r.timetable, err = compileSchedule(def); err != nil {
+		errs = append(errs, joined(err)...)
+	}
 	when := []byte(def.When)
-	if len(when) == 0 {
+	if len(when) == 0 && def.Schedule == "" {
 		when = []byte(everything)
 	}
-	var err error
-	if r.pattern, err = pattern.Compile(when); err != nil {
-		errs = append(errs, patternError("when", err))
+	if len(when) > 0 {
+		if r.pattern, err = pattern.Compile(when); err != nil {
+			errs = append(errs, patternError("when", err))
+		}
 	}
 	if strings.TrimSpace(def.If) != "" {
 		if r.condition, err = CompileCondition(def.If); err != nil {
