@@ -174,7 +174,11 @@ func (r *router) build(ctx context.Context) error {
 		s := r.space()
 		return s.full, s.free, s.known
 	})
-	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
+	r.rules = rules.New(r.broker, r.definitions, rules.Config{
+		OnPublished: r.published,
+		OnScheduled: r.scheduled,
+		OnFault:     func(err error) { r.log.Error().Err(err).Str("component", "schedules").Msg("not fired; trying again") },
+	})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.topics.PublicURL = r.url()
 	r.topics.OnFault = func(err error) {
@@ -271,6 +275,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
+	part("schedules", r.rules.RunSchedules)
 	part("replays", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "replays", r.topics.Replay) })
 	part("topics", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "topics", r.sweepTopics) })
 	if !r.broker.Leases().Alone() {
