@@ -84,25 +84,36 @@ type Transfer struct {
 	// another one saves of the progress is refused.
 	Owner string `json:"owner,omitempty"`
 	// Params are the mapper's.
-	Params  json.RawMessage `json:"params,omitempty"`
+	Params json.RawMessage `json:"params,omitempty"`
+	// Kept is the mapper's too: what Copy makes of it counts when the batch is done, together with Cursor.
+	Kept    json.RawMessage `json:"kept,omitempty"`
 	Started time.Time       `json:"started"`
 	Ended   time.Time       `json:"ended,omitzero"`
 
 	// Name is the catalog name; its last part is the transfer's ID. It is not part of the record.
 	Name Name `json:"-"`
+	// Basis is for Copy to tell Mapper.Hold by what it went. It is not part of the record.
+	Basis uint64 `json:"-"`
 }
 
 // Mapper says what becomes of what a transfer reads. One of Copy and Move is set. It is called by one goroutine at a time for
 // each transfer, and again for the same messages after a fault. It must not keep or change the messages.
 type Mapper struct {
 	// Copy returns the entries that a piece of a log becomes, none for none. It need not be deterministic: what counts
-	// is the call whose result was appended.
+	// is the call whose result was appended. Of t, which is its own, it may change Kept and Basis.
 	Copy func(ctx context.Context, t *Transfer, batch []Peeked) ([]Entry, error)
 	// Move returns where each message of a queue goes, in order. With an error it may return the destinations of the messages
 	// before the one at fault: these are moved, and the others stay where they are.
 	Move func(ctx context.Context, t *Transfer, batch []Message) ([]*Destination, error)
 	// MayMove, if set, is asked before messages are leased to be moved. Its errors count as Move's.
 	MayMove func(t *Transfer) error
+	// Hold, if set, is called right before what Copy has returned is appended, and release when it has been or could not be; in
+	// between nothing is changed in the catalog. Unless it is current, the batch is mapped anew: t has the Basis that Copy left.
+	Hold func(t *Transfer) (release func(), current bool)
+	// Background has all transfers of the kind on a node give way to everything else: they take turns, a batch that makes at most
+	// 200 messages (or what one entry becomes) at a time, and while they write together use a quarter of the time at most. They
+	// have places of their own, so that they keep no others from going on.
+	Background bool
 }
 
 // ErrTransferCancelled, wrapped by the error of a mapper, ends the transfer as cancelled, for example because what it

@@ -23,13 +23,14 @@ func (w *transferWork) copy(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	// What one entry becomes is not ours to divide, but fewer entries at a time make smaller appends.
-	for len(batch) > 1 && sizeOf(entries) > transferWriteBytes {
+	for len(batch) > 1 && (sizeOf(entries) > transferWriteBytes || w.mapper.Background && len(entries) > backgroundEntries) {
 		half := len(batch) / 2
 		batch, next = batch[:half], batch[half].Position
 		if entries, err = w.mapped(ctx, batch); err != nil {
 			return false, err
 		}
 	}
+	w.resize(len(batch), len(entries))
 	if len(entries) == 0 {
 		w.advance(len(batch), next)
 		return false, w.progress(ctx)
@@ -82,6 +83,7 @@ func (w *transferWork) read(ctx context.Context, until Position, limit, maxBytes
 }
 
 func (w *transferWork) mapped(ctx context.Context, batch []Peeked) ([]Entry, error) {
+	w.basis, w.kept = 0, w.t.Kept
 	if len(batch) == 0 {
 		return nil, nil
 	}
@@ -89,16 +91,46 @@ func (w *transferWork) mapped(ctx context.Context, batch []Peeked) ([]Entry, err
 		return nil, fmt.Errorf("%w: kind %q does not copy logs", ErrTransferCancelled, w.t.Kind)
 	}
 	t := w.t // the mapper's own
-	return w.mapper.Copy(ctx, &t, batch)
+	entries, err := w.mapper.Copy(ctx, &t, batch)
+	w.basis, w.kept = t.Basis, t.Kept
+	return entries, err
+}
+
+// hold returns what to append and what to do when it has been: with a mapper that has Hold, what it makes of the batch by what
+// counts until then.
+func (w *transferWork) hold(ctx context.Context, batch []Peeked, entries []Entry) ([]Entry, func(), error) {
+	for w.mapper.Hold != nil && len(entries) > 0 {
+		t := w.t
+		t.Basis = w.basis
+		release, current := w.mapper.Hold(&t)
+		if current {
+			return entries, release, nil
+		}
+		release()
+		var err error
+		if entries, err = w.mapped(ctx, batch); err != nil {
+			return nil, nil, err
+		}
+	}
+	return entries, func() {}, nil
 }
 
 // append appends what a batch was mapped to, and moves the cursor past it.
 func (w *transferWork) append(ctx context.Context, batch []Peeked, entries []Entry) error {
+	entries, release, err := w.hold(ctx, batch, entries)
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		w.advance(len(batch), w.t.Next)
+		return w.progress(ctx)
+	}
 	req := AppendRequest{
 		Now: w.ts.broker.Now(), Entries: entries,
 		Token: transferToken(w.recordID, w.t.Cursor), TokenWindow: transferTokenWindow,
 	}
 	res, err := w.ts.broker.store.Append(ctx, req)
+	release()
 	if err != nil {
 		return fmt.Errorf("writing: %w", err)
 	}
@@ -116,7 +148,7 @@ func (w *transferWork) append(ctx context.Context, batch []Peeked, entries []Ent
 
 func (w *transferWork) advance(read int, next Position) {
 	w.t.Read += int64(read)
-	w.t.Cursor, w.t.Next = next, Position{}
+	w.t.Cursor, w.t.Next, w.t.Kept = next, Position{}, w.kept
 }
 
 func sizeOf(entries []Entry) int {

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -51,6 +52,11 @@ type transferWork struct {
 	paced time.Time
 	// leased is until when messages may be leased by a process that crashed, or by a batch of this one that failed.
 	leased time.Time
+	// basis and kept are what the last call of Copy left of these.
+	basis uint64
+	kept  json.RawMessage
+	// size is how many messages to read at once in the background; zero for as many as ever.
+	size int
 }
 
 // work works on a transfer until it has ended or is held, or ctx ends. It fails when the store is closed.
@@ -143,6 +149,13 @@ func (w *transferWork) takeOver(ctx context.Context) (bool, error) {
 }
 
 func (w *transferWork) step(ctx context.Context) (done bool, err error) {
+	if w.mapper.Background {
+		leave, err := w.turn(ctx)
+		if err != nil {
+			return false, err
+		}
+		defer leave()
+	}
 	if w.t.SourceKind == Log {
 		return w.copy(ctx)
 	}
@@ -151,10 +164,14 @@ func (w *transferWork) step(ctx context.Context) (done bool, err error) {
 
 // limit is how many messages to take at once: a quarter of a second's, if there is a rate.
 func (w *transferWork) limit() int {
-	if w.t.Rate == 0 {
-		return transferBatch
+	most := transferBatch
+	if w.size > 0 {
+		most = w.size
 	}
-	return min(max(w.t.Rate/4, 1), transferBatch)
+	if w.t.Rate == 0 {
+		return most
+	}
+	return min(max(w.t.Rate/4, 1), most)
 }
 
 // wrote counts what was written and makes the next batch wait for it.
@@ -170,6 +187,9 @@ func (w *transferWork) wrote(n int) {
 }
 
 func (w *transferWork) pause(ctx context.Context, took time.Duration) {
+	if w.mapper.Background {
+		took = 0 // it has paused in its turn
+	}
 	sleep(ctx, max(time.Until(w.paced), min(took, transferYield)))
 }
 

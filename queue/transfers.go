@@ -48,6 +48,9 @@ type Transfers struct {
 	claimed map[Name]bool
 	running bool
 
+	// background has room for one: the transfer in the background whose turn it is.
+	background chan struct{}
+
 	// begun is when Run was called, for it and its workers.
 	begun time.Time
 }
@@ -56,7 +59,7 @@ type Transfers struct {
 func NewTransfers(broker *Broker, definitions *catalog.Catalog, mappers map[string]Mapper) *Transfers {
 	return &Transfers{
 		broker: broker, definitions: definitions, table: transferTable(definitions), mappers: mappers,
-		claimed: map[Name]bool{},
+		claimed: map[Name]bool{}, background: make(chan struct{}, 1),
 	}
 }
 
@@ -234,7 +237,7 @@ func (r *transferRun) look() error {
 		if record.Deleted || e.Value.State != TransferRunning {
 			delete(r.elsewhere, record.Name)
 		} else if _, foreign := r.elsewhere[record.Name]; !foreign {
-			r.waiting[record.Name] = e.Value.slow()
+			r.waiting[record.Name] = r.ts.slow(&e.Value)
 		}
 		if record.Deleted || !e.Value.State.Ended() {
 			delete(r.ended, record.Name)
@@ -352,9 +355,9 @@ func (r *transferRun) finish(d transferDone) error {
 	case err != nil || e.Value.State != TransferRunning:
 	case d.elsewhere:
 		delete(r.waiting, d.name)
-		r.elsewhere[d.name] = foreign{e.Value.slow(), time.Now().Add(askAgain)}
+		r.elsewhere[d.name] = foreign{r.ts.slow(&e.Value), time.Now().Add(askAgain)}
 	default:
-		r.waiting[d.name] = e.Value.slow()
+		r.waiting[d.name] = r.ts.slow(&e.Value)
 	}
 	return d.err
 }

@@ -2,11 +2,14 @@ package rules
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/duration"
+	"github.com/signalbox-mq/signalbox/rules/pattern"
 )
 
 // Archive keeps the events of a bus that match its pattern, to be replayed. Its log is appended to in the commit of the
@@ -17,7 +20,7 @@ type Archive struct {
 	Description string `json:"description,omitempty" yaml:"description"`
 	// When is an event pattern; empty archives every event.
 	When json.RawMessage `json:"when,omitempty" yaml:"when"`
-	// Retention is for how long events are kept; zero means for ever.
+	// Retention is for how long events are kept, 1m or more; zero means for ever.
 	Retention duration.Duration `json:"retention,omitempty" yaml:"retention"`
 	// Kept are attributes that a protocol keeps with the archive and on which nothing acts.
 	Kept map[string]string `json:"kept,omitempty" yaml:"-"`
@@ -30,41 +33,30 @@ func (a *Archive) Clone() Archive {
 	return c
 }
 
-// Replay publishes the events of an archive to the rules of its bus again: those whose time lies between From, inclusive, and
-// Until, exclusive.
-type Replay struct {
-	Description string `json:"description,omitempty"`
-	// Archive and Bus are names in the replay's account and region.
-	Archive string `json:"archive"`
-	Bus     string `json:"bus"`
-	// Rules are the names of those that get the events; empty for all.
-	Rules []string `json:"rules,omitempty"`
-	// From and Until bound the events' time. Until may lie in the future: the replay then goes on until it is reached.
-	From  time.Time `json:"from"`
-	Until time.Time `json:"until"`
-
-	State  ReplayState `json:"state"`
-	Reason string      `json:"reason,omitempty"`
-	// LastReplayed is the time of the event that was replayed last, zero for none yet.
-	LastReplayed time.Time `json:"last_replayed,omitzero"`
-	Started      time.Time `json:"started"`
-	Ended        time.Time `json:"ended,omitzero"`
+// Validate returns an error that joins an [*InvalidError] for each fault of the archive with the given name. It does not look
+// at whether the bus exists.
+func (a *Archive) Validate(name string) error {
+	_, err := compileArchive(name, a)
+	return err
 }
 
-// ReplayState says where a replay is in its life, as EventBridge names it.
-type ReplayState string
-
-// What a ReplayState can be.
-const (
-	ReplayStarting   ReplayState = "STARTING"
-	ReplayRunning    ReplayState = "RUNNING"
-	ReplayCancelling ReplayState = "CANCELLING"
-	ReplayCompleted  ReplayState = "COMPLETED"
-	ReplayCancelled  ReplayState = "CANCELLED"
-	ReplayFailed     ReplayState = "FAILED"
-)
-
-// Ended says that the replay will not do anything again.
-func (s ReplayState) Ended() bool {
-	return s == ReplayCompleted || s == ReplayCancelled || s == ReplayFailed
+// compileArchive returns the archive's pattern, nil for one that takes every event, or all faults of the archive.
+func compileArchive(name string, def *Archive) (when *pattern.Pattern, err error) {
+	var errs []error
+	bad := func(field, reason string) { errs = append(errs, &InvalidError{Field: field, Reason: reason}) }
+	if !validName(name, 48, "") {
+		bad("name", fmt.Sprintf("%q must be 1 to 48 letters, digits, dots, hyphens and underscores", name))
+	}
+	if !validName(def.Bus, 256, "/") {
+		bad("bus", fmt.Sprintf("%q is no name of a bus", def.Bus))
+	}
+	if len(def.When) > 0 {
+		if when, err = pattern.Compile(def.When); err != nil {
+			errs = append(errs, patternError("when", err))
+		}
+	}
+	if r := time.Duration(def.Retention); r != 0 && r < time.Minute {
+		bad("retention", "must be at least 1m, or 0 for ever")
+	}
+	return when, errors.Join(errs...)
 }

@@ -42,8 +42,11 @@ type Window struct {
 // wants says whether an event is the transfer's to bring, if the rule matches it. The event of a schedule is only its own
 // rule's, which did not match it but is recorded with it.
 func (b *Backfill) wants(match *Match, at queue.Position) bool {
-	if match.Revision < b.Before {
-		return at.Sequence >= b.StartAt && match.Schedule == ""
+	if match.Revision < b.Before { // what was replayed then is there as it was published, too
+		return at.Sequence >= b.StartAt && match.Replay == "" && match.Schedule == ""
+	}
+	if !match.replayedTo(b.Rule) {
+		return false
 	}
 	kept := false
 	for i := range match.Rules {
@@ -63,9 +66,12 @@ func (b *Backfill) wants(match *Match, at queue.Position) bool {
 	return false
 }
 
-// Mappers returns what queue.NewTransfers needs to bring retained events to rules.
+// Mappers returns what queue.NewTransfers needs to bring retained events to rules, and archived ones to buses.
 func (e *Engine) Mappers() map[string]queue.Mapper {
-	return map[string]queue.Mapper{TransferKind: {Copy: e.backfill}}
+	return map[string]queue.Mapper{
+		TransferKind: {Copy: e.backfill},
+		ReplayKind:   {Copy: e.copyArchived, Hold: e.holdReplay, Background: true},
+	}
 }
 
 // backfill maps retained events to the deliveries of one rule, as it is now: what a publish would have made of them, with the
@@ -100,7 +106,7 @@ func (e *Engine) ruleOf(params *Backfill, t *queue.Transfer) (*busState, *compil
 	if !ok || bus.log != t.Source {
 		return nil, nil, fmt.Errorf("%w: the bus %s was deleted", queue.ErrTransferCancelled, params.Bus)
 	}
-	if rule, ok := bus.rules[params.RuleID]; ok {
+	if rule := bus.rules.get(params.RuleID); rule != nil {
 		return bus, rule, nil
 	}
 	if broken, ok := bus.broken[params.RuleID]; ok {
@@ -130,7 +136,7 @@ func (o *outgoing) backfill(ctx context.Context, params *Backfill, rule *compile
 	if err != nil || !holds {
 		return nil, err
 	}
-	o.event, o.json, o.now, o.hops = &ev, m.Body, m.Sent, match.Hops
+	o.event, o.json, o.now, o.hops, o.replay = &ev, m.Body, m.Sent, match.Hops, match.space()
 	deliveries := make([]Delivery, len(rule.targets))
 	for i := range rule.targets {
 		if deliveries[i], err = o.deliver(ctx, rule, &rule.targets[i]); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/event"
@@ -20,6 +21,9 @@ type Engine struct {
 	buses       *catalog.Table[Bus]
 	rules       *catalog.Table[Rule]
 	functions   *catalog.Table[endpoint.Endpoint]
+	archives    *catalog.Table[Archive]
+	replays     *catalog.Table[Replay]
+	transfers   *catalog.Table[queue.Transfer]
 	compiled    *catalog.View[snapshot]
 	config      Config
 
@@ -38,12 +42,17 @@ type Engine struct {
 type Config struct {
 	// OnPublished, when set, is told of each event after its commit, duplicates excepted: for metrics and for people who
 	// watch. It is called by the publisher's goroutine, concurrently, and must not wait.
+	// Replayed events are not among them.
 	OnPublished func(bus catalog.Name, ev *event.Event, match *Match)
-	// OnScheduled, when set, is told of what became of the times at which rules were due: see [Engine.RunSchedules]. It is
-	// called concurrently and must not wait.
+	// OnScheduled, when set, is told of what became of the times at which rules were due: see [Engine.RunSchedules]. It must not
+	// wait.
 	OnScheduled func(s Scheduled)
-	// OnFault, when set, is told of what kept a schedule from being followed. It is tried again.
-	OnFault func(err error)
+	// OnDeleted, when set, is told of the records of buses and archives that were deleted, so that it ends their queues; before
+	// has them still.
+	OnDeleted func(records []catalog.Record, before *catalog.Snapshot)
+	// OnFault, when set, is told of what keeps a schedule from being followed or a replay from going on, and of archived events
+	// that one had to leave out. It must not wait.
+	OnFault func(error)
 }
 
 // New returns an engine for the buses and rules in a catalog. It starts nothing.
@@ -55,11 +64,14 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, config Config) *Eng
 		buses:       catalog.NewTable[Bus](definitions, BusTable),
 		rules:       catalog.NewTable[Rule](definitions, RuleTable),
 		functions:   catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
+		archives:    catalog.NewTable[Archive](definitions, ArchiveTable),
+		replays:     catalog.NewTable[Replay](definitions, ReplayTable),
+		transfers:   catalog.NewTable[queue.Transfer](definitions, queue.TransferTable),
 		publishing:  catalog.NewPassages(),
 		reconciling: make(chan struct{}, 1),
 		last:        reconciled{before: definitions.Snapshot()},
 	}
-	e.compiled = catalog.NewView(definitions, []string{BusTable, RuleTable}, e.build)
+	e.compiled = catalog.NewView(definitions, []string{BusTable, RuleTable, ArchiveTable}, e.build)
 	return e
 }
 
@@ -123,12 +135,17 @@ func endpointTable(kind string) string {
 		return topicTable
 	case KindBus:
 		return BusTable
+	case KindAPIDestination:
+		return destinationTable
 	}
 	return endpoint.FunctionTable
 }
 
-// topicTable is topic.Table, which this package may not import.
-const topicTable = "topics"
+// topicTable and destinationTable are topic.Table and destination.Table, which this package may not import.
+const (
+	topicTable       = "topics"
+	destinationTable = "api-destinations"
+)
 
 // LogOf returns the log that holds a bus's retained events, or an error wrapping [ErrBusNotFound].
 func (e *Engine) LogOf(name catalog.Name) (queue.ID, error) {
@@ -152,7 +169,7 @@ func (e *Engine) Buses(q catalog.Query) ([]catalog.Name, error) {
 	return names, nil
 }
 
-// Expiries says what bounds the logs of all buses have, for a queue.Sweeper.
+// Expiries says what bounds the logs of all buses and archives have, for a queue.Sweeper.
 func (e *Engine) Expiries() ([]queue.Expiry, error) {
 	entries, _, err := e.buses.List(catalog.Query{})
 	if err != nil {
@@ -163,6 +180,15 @@ func (e *Engine) Expiries() ([]queue.Expiry, error) {
 		expiries[i] = queue.Expiry{
 			Queue: queue.IDFor(b.ID, queue.Own), Kind: queue.Log, Retention: b.Value.retention(), MaxBytes: b.Value.maxBytes(),
 		}
+	}
+	archives, _, err := e.archives.List(catalog.Query{})
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range archives { // zero is for ever there, too, and they have no bound but that
+		expiries = append(expiries, queue.Expiry{
+			Queue: queue.IDFor(a.ID, queue.Own), Kind: queue.Log, Retention: time.Duration(a.Value.Retention),
+		})
 	}
 	return expiries, nil
 }

@@ -65,6 +65,8 @@ type env struct {
 	rules       *catalog.Table[rules.Rule]
 	functions   *catalog.Table[endpoint.Endpoint]
 	config      rules.Config
+	// stops end what runs on a node; see newNodes.
+	stops []func()
 }
 
 func newEnv(tb testing.TB) *env { return newEnvWith(tb, rules.Config{}) }
@@ -92,7 +94,12 @@ func (e *env) open() {
 	if e.definitions, err = catalog.Open(e.tb.Context(), store); err != nil {
 		e.tb.Fatal(err)
 	}
-	e.broker = queue.NewBroker(e.store, e.definitions, queue.NewClock(time.Time{}))
+	e.wire(e.store)
+}
+
+// wire makes the parts on a store.
+func (e *env) wire(store queue.Store) {
+	e.broker = queue.NewBroker(store, e.definitions, queue.NewClock(time.Time{}))
 	e.engine = rules.New(e.broker, e.definitions, e.config)
 	e.transfers = queue.NewTransfers(e.broker, e.definitions, e.engine.Mappers())
 	e.buses = catalog.NewTable[rules.Bus](e.definitions, rules.BusTable)

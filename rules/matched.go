@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/signalbox-mq/signalbox/queue"
 )
@@ -26,6 +27,25 @@ type Match struct {
 	// Schedule is the expression by which the event was due; empty for a published one. The event was not matched: Rules is the
 	// rule of the schedule.
 	Schedule string `json:"schedule,omitempty"`
+	// Replay is, for an event that a replay has published again, the replay's name, and ReplayID its identity. ReplayRules are
+	// the rules that it was for, none for all.
+	Replay      string   `json:"replay,omitempty"`
+	ReplayID    string   `json:"replay_id,omitempty"`
+	ReplayRules []string `json:"replay_rules,omitempty"`
+}
+
+// replayedTo says that a rule is among those that a replay was for. Everything that is not replayed is for all.
+func (m *Match) replayedTo(rule string) bool {
+	return len(m.ReplayRules) == 0 || slices.Contains(m.ReplayRules, rule)
+}
+
+// space keeps what replays make of an event apart: from what the publish made of it and from each other. It is empty for a
+// publish.
+func (m *Match) space() string {
+	if m.Replay == "" {
+		return ""
+	}
+	return m.Replay + "\x00" + m.ReplayID
 }
 
 // MatchedRule is a rule that matched, with what it sent where.

@@ -33,6 +33,18 @@ func (m *Match) attribute() queue.Attribute {
 	if m.Schedule != "" {
 		dst = appendMatchText(dst, `,"schedule":`, m.Schedule)
 	}
+	if m.Replay != "" {
+		dst = appendMatchText(dst, `,"replay":`, m.Replay)
+	}
+	if m.ReplayID != "" {
+		dst = appendMatchText(dst, `,"replay_id":`, m.ReplayID)
+	}
+	for i, rule := range m.ReplayRules {
+		dst = appendMatchText(dst, opening(i, `,"replay_rules":[`), rule)
+	}
+	if len(m.ReplayRules) > 0 {
+		dst = append(dst, ']')
+	}
 	return queue.Attribute{Name: attributeMatched, Type: "String", Value: append(dst, '}')}
 }
 

@@ -35,6 +35,11 @@ func pass(d time.Duration) { <-time.After(d) }
 // newNodes returns the environments of nodes that share a store and follow each other, until the test ends.
 func newNodes(t *testing.T, n int) []*env {
 	t.Helper()
+	return newNodesOn(t, n, func(s unhurried) queue.Store { return s })
+}
+
+func newNodesOn(t *testing.T, n int, on func(unhurried) queue.Store) []*env {
+	t.Helper()
 	model, memory := storetest.NewModel(), new(catalogtest.Memory)
 	var nodes []*env
 	for range n {
@@ -43,29 +48,47 @@ func newNodes(t *testing.T, n int) []*env {
 			t.Fatal(err)
 		}
 		e := &env{tb: t, store: &hooked{Store: model}, definitions: definitions}
-		e.broker = queue.NewBroker(unhurried{model}, definitions, queue.NewClock(time.Time{}))
-		e.engine = rules.New(e.broker, definitions, rules.Config{})
-		e.transfers = queue.NewTransfers(e.broker, definitions, e.engine.Mappers())
-		e.buses = catalog.NewTable[rules.Bus](definitions, rules.BusTable)
-		e.rules = catalog.NewTable[rules.Rule](definitions, rules.RuleTable)
+		e.wire(on(unhurried{model}))
 		nodes = append(nodes, e)
 		for _, run := range []func(context.Context) error{
 			e.transfers.Run,
+			func(ctx context.Context) error { return e.broker.Leases().Run(ctx, "replays", e.engine.RunReplays) },
 			func(ctx context.Context) error { return definitions.Follow(ctx, e.engine.Barrier) },
 		} {
 			ctx, stop := context.WithCancel(context.Background())
 			ended := make(chan error, 1)
 			go func() { ended <- run(ctx) }()
-			t.Cleanup(func() {
+			once := sync.OnceFunc(func() {
 				stop()
 				if err := <-ended; err != nil {
 					t.Error(err)
 				}
 			})
+			t.Cleanup(once)
+			e.stops = append(e.stops, once)
 		}
 	}
 	synctest.Wait()
 	return nodes
+}
+
+// newAlone returns the environment of one that shares nothing, on a store that is cheap however much time passes.
+func newAlone(t *testing.T) *env {
+	t.Helper()
+	definitions, err := catalog.Open(t.Context(), new(catalogtest.Memory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &env{tb: t, store: &hooked{Store: storetest.NewModel()}, definitions: definitions}
+	e.wire(e.store)
+	return e
+}
+
+// stopRuns ends all that runs on a node but its following of the others, and waits for it.
+func (e *env) stopRuns() {
+	for _, stop := range e.stops[:len(e.stops)-1] {
+		stop()
+	}
 }
 
 // finish waits until no transfer runs.

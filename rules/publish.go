@@ -20,8 +20,8 @@ import (
 const (
 	// MaxEvents is how many events one publish may hold.
 	MaxEvents = 1000
-	// MaxFanOut is how many bytes of deliveries one publish may make: bodies and attributes, once for each target. It bounds
-	// the one append that they are.
+	// MaxFanOut is how many bytes of deliveries one publish may make: bodies and attributes, once for each target, and once for
+	// each archive. It bounds the one append that they are.
 	MaxFanOut = 256 << 20
 )
 
@@ -31,6 +31,9 @@ type Publish struct {
 	// Events, 1 to 1000, are complete and valid, as package event's decoders leave them. Account and Region are set to
 	// the bus's where they are empty.
 	Events []event.Event
+	// Traces has, for each of the events, the header X-Amzn-Trace-Id that targets get with it, empty for none; nil for none at
+	// all. It is not kept with the event: a replay has none.
+	Traces []string
 	// Token, when not empty, makes the publish idempotent for Window (up to 7d): a repeat publishes nothing and gets the
 	// first answer, with Duplicate set.
 	Token  string
@@ -126,9 +129,12 @@ func (e *Engine) publish(ctx context.Context, p *Publish, done *progress) error 
 	group := newCommit(e, snap, bus, p, done)
 	rest := p.Events[len(done.published):]
 	for i := range rest {
-		ev := &rest[i]
+		ev, trace := &rest[i], ""
+		if p.Traces != nil {
+			trace = p.Traces[len(p.Events)-len(rest)+i]
+		}
 		if bus.def.Dedup == 0 || ev.ProducerID == "" || p.Token != "" {
-			if err := group.add(ctx, ev); err != nil {
+			if err := group.add(ctx, ev, trace); err != nil {
 				return err
 			}
 			continue
@@ -139,7 +145,7 @@ func (e *Engine) publish(ctx context.Context, p *Publish, done *progress) error 
 		}
 		one := newCommit(e, snap, bus, p, done)
 		one.token, one.window = dedupToken(ev.Source, ev.ProducerID), time.Duration(bus.def.Dedup)
-		if err := one.add(ctx, ev); err != nil {
+		if err := one.add(ctx, ev, trace); err != nil {
 			return err
 		}
 		if err := one.flush(ctx); err != nil {
@@ -159,6 +165,9 @@ type commit struct {
 	window time.Duration
 	hops   int
 	origin string
+	// replay is the replay that publishes, nil for none, and name what it is called.
+	replay *Replay
+	name   string
 
 	// logs has one entry per event, deliveries what their rules made of them. The logs go first, so that the answers of a
 	// repeated append tell which events it was.
@@ -180,7 +189,7 @@ func newCommit(e *Engine, snap *snapshot, bus *busState, p *Publish, done *progr
 }
 
 // add matches one event and adds its log entry and its deliveries.
-func (c *commit) add(ctx context.Context, ev *event.Event) error {
+func (c *commit) add(ctx context.Context, ev *event.Event, trace string) error {
 	if ev.Account == "" {
 		ev.Account = c.bus.name.Account
 	}
@@ -189,19 +198,22 @@ func (c *commit) add(ctx context.Context, ev *event.Event) error {
 	}
 	eventJSON := envelope(ev)
 	match := &Match{Revision: c.snap.revision, Hops: c.hops, Origin: c.origin}
-	matched, err := c.bus.match(ev, eventJSON, match)
+	if c.replay != nil {
+		match.Replay, match.ReplayID, match.ReplayRules = c.name, c.replay.ID, c.replay.Rules
+	}
+	matched, archives, err := c.bus.match(ev, eventJSON, match)
 	if err != nil {
 		return err
 	}
-	return c.put(ctx, ev, eventJSON, match, matched)
+	return c.put(ctx, &outgoing{event: ev, json: eventJSON, trace: trace}, match, matched, archives)
 }
 
-// put adds the log entry of an event and the deliveries to the targets of its rules, which it adds to the match.
-func (c *commit) put(ctx context.Context, ev *event.Event, eventJSON []byte, match *Match, matched []*compiledRule) (err error) {
-	out := outgoing{
-		engine: c.engine, bus: c.bus.name, event: ev, json: eventJSON, now: c.now, hops: c.hops,
-		entries: c.deliveries, publishing: true,
-	}
+// put adds the log entry of an event, the deliveries to the targets of its rules, which it adds to the match, and its copies in
+// archives. Of what goes out it is given the event, its JSON and its trace.
+func (c *commit) put(ctx context.Context, out *outgoing, match *Match, matched []*compiledRule, archives []*compiledArchive) (err error) {
+	ev := out.event
+	out.engine, out.bus, out.now, out.hops, out.replay = c.engine, c.bus.name, c.now, c.hops, match.space()
+	out.entries, out.publishing = c.deliveries, true
 	for _, rule := range matched {
 		m := MatchedRule{Rule: rule.name, Paused: rule.paused}
 		if !rule.paused {
@@ -218,11 +230,17 @@ func (c *commit) put(ctx context.Context, ev *event.Event, eventJSON []byte, mat
 	if err != nil {
 		return &InvalidError{Field: "id", Reason: "must be a UUID"}
 	}
+	if c.replay != nil {
+		id = deliveryID(ev.ID, "", "", out.replay) // another entry of the log
+	}
+	for _, archive := range archives {
+		out.entries = append(out.entries, archive.entry(id, out.json, match))
+	}
 	for _, entry := range out.entries[len(c.deliveries):] {
 		c.bytes += entry.Message.Size()
 	}
 	if c.bytes > MaxFanOut {
-		return &InvalidError{Field: "events", Reason: fmt.Sprintf("make more than %d bytes of deliveries to the targets of the bus's rules; publish fewer at a time", MaxFanOut)}
+		return &InvalidError{Field: "events", Reason: fmt.Sprintf("make more than %d bytes of deliveries to the targets of the bus's rules, and of copies in its archives; publish fewer at a time", MaxFanOut)}
 	}
 	c.deliveries = out.entries
 	c.logs = append(c.logs, queue.Entry{

@@ -59,7 +59,7 @@ func (e *Engine) fireOnce(ctx context.Context, name catalog.Name, plan *planned,
 	}
 	one := newCommit(e, snap, bus, &Publish{Token: "schedule\x00" + ev.ID, Window: fireWindow}, done)
 	match := &Match{Revision: snap.revision, Schedule: rule.timetable.expression.String()}
-	if err := one.put(ctx, &ev, envelope(&ev), match, []*compiledRule{rule}); err != nil {
+	if err := one.put(ctx, &outgoing{event: &ev, json: envelope(&ev)}, match, []*compiledRule{rule}, nil); err != nil {
 		return err
 	}
 	return one.flush(ctx)

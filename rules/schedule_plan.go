@@ -89,7 +89,7 @@ func (s *scheduler) planSince(ctx context.Context, since uint64) (uint64, error)
 // planBus has messages for all rules of a bus.
 func (s *scheduler) planBus(ctx context.Context, bus *busState) error {
 	missing := map[queue.KeyHash]*compiledRule{}
-	for _, rule := range bus.rules {
+	for rule := range bus.rules.all() {
 		if rule.scheduled() {
 			sum := sha256.Sum256([]byte(rule.timetable.key))
 			missing[queue.KeyHash(sum[:16])] = rule

@@ -94,7 +94,7 @@ func decodePlanned(m *queue.Message) (plan planned, state progressed, fresh bool
 func (b *busState) schedules() queue.ID { return queue.IDFor(b.id, queue.Schedules) }
 
 // rule returns the rule with that catalog ID, nil if there is none that can be compiled.
-func (b *busState) rule(id uint64) *compiledRule { return b.rules[id] }
+func (b *busState) rule(id uint64) *compiledRule { return b.rules.get(id) }
 
 // ScheduleStatus says how far a rule's schedule has come. Errors: [ErrBusNotFound], [ErrRuleNotFound]; the latter, too, if the rule
 // has no schedule, or is disabled.

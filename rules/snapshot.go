@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -21,17 +20,19 @@ type snapshot struct {
 	buses    map[catalog.Name]*busState
 }
 
-// busState is one bus. Its maps are shared between snapshots as long as the bus's rules stay the same.
+// busState is one bus. Its rules are shared between snapshots as long as they stay the same.
 type busState struct {
 	name catalog.Name
 	id   uint64
 	log  queue.ID
 	def  Bus
-	// index has every rule by its catalog ID.
+	// index has every rule, and every archive with a pattern, by its catalog ID.
 	index *pattern.Index
-	rules map[uint64]*compiledRule
-	// broken are rules that can not be compiled, which only a newer release could have written.
+	rules *ruleSet
+	// broken, by catalog ID, are rules that can not be compiled, which only a newer release could have written.
 	broken map[uint64]*brokenRule
+
+	archives busArchives
 }
 
 type brokenRule struct {
@@ -57,14 +58,6 @@ type compiledRule struct {
 // matching says whether published events are matched against the rule.
 func (r *compiledRule) matching() bool { return r.pattern != nil && !r.disabled }
 
-type compiledTarget struct {
-	id, kind, name string
-	group          *Path // nil for none
-	transform      *CompiledTransform
-	retry          *endpoint.RetryPolicy
-	deadLetter     string
-}
-
 // everything is the pattern of a rule without one: any event has an id.
 const everything = `{"id":[{"exists":true}]}`
 
@@ -79,7 +72,9 @@ func (e *Engine) build(prev *snapshot, changes []catalog.Record, at *catalog.Sna
 	// Buses first: a rule may come with its bus in one set of changes. Only names count: the snapshot says what is there.
 	touched := map[catalog.Name][]catalog.Name{}
 	fresh := map[catalog.Name]bool{}
+	archiving := map[catalog.Name]bool{} // accounts and regions of which the archives may be others
 	for _, c := range changes {
+		region := catalog.Name{Account: c.Name.Account, Region: c.Name.Region}
 		switch c.Table {
 		case BusTable:
 			isFresh, err := e.buildBus(next, c.Name, at)
@@ -87,6 +82,9 @@ func (e *Engine) build(prev *snapshot, changes []catalog.Record, at *catalog.Sna
 				return nil, err
 			}
 			fresh[c.Name] = fresh[c.Name] || isFresh
+			archiving[region] = archiving[region] || isFresh
+		case ArchiveTable:
+			archiving[region] = true
 		case RuleTable:
 			bus, _ := SplitRuleName(c.Name)
 			touched[bus] = append(touched[bus], c.Name)
@@ -99,6 +97,11 @@ func (e *Engine) build(prev *snapshot, changes []catalog.Record, at *catalog.Sna
 				return nil, err
 			}
 			next.buses[name] = changed
+		}
+	}
+	for region, changed := range archiving {
+		if changed {
+			e.buildArchives(next, region, at)
 		}
 	}
 	return next, nil
@@ -123,7 +126,7 @@ func (e *Engine) buildBus(next *snapshot, name catalog.Name, at *catalog.Snapsho
 	}
 	empty := &busState{
 		name: name, id: entry.ID, log: queue.IDFor(entry.ID, queue.Own), def: entry.Value,
-		index: pattern.NewIndex(), rules: map[uint64]*compiledRule{}, broken: map[uint64]*brokenRule{},
+		index: pattern.NewIndex(), rules: &ruleSet{}, broken: map[uint64]*brokenRule{},
 	}
 	// Rules may have been there before their bus was made anew.
 	var names []catalog.Name
@@ -144,31 +147,29 @@ func (e *Engine) buildBus(next *snapshot, name catalog.Name, at *catalog.Snapsho
 // buildRules returns the bus with the named rules as they are in a snapshot of the catalog.
 func (e *Engine) buildRules(bus *busState, names []catalog.Name, at *catalog.Snapshot) (*busState, error) {
 	next := *bus
-	next.rules, next.broken = maps.Clone(bus.rules), maps.Clone(bus.broken)
-	byName := make(map[string]uint64, len(bus.rules))
-	for id, r := range bus.rules {
-		byName[r.name] = id
-	}
+	rules := bus.rules.edit()
+	next.broken = maps.Clone(bus.broken)
+	brokenIDs := make(map[string]uint64, len(bus.broken))
 	for id, r := range bus.broken {
-		byName[r.name] = id
+		brokenIDs[r.name] = id
 	}
 	var changes []pattern.Change
 	for _, full := range names {
 		_, name := SplitRuleName(full)
 		entry, err := e.rules.At(at, full)
 		gone := errors.Is(err, catalog.ErrNotFound)
-		if oldID, had := byName[name]; had && (gone || oldID != entry.ID) {
-			delete(next.rules, oldID)
-			delete(next.broken, oldID)
-			changes = append(changes, pattern.Change{ID: pattern.ID(oldID)})
+		// What was there of that name, which may have been another rule.
+		if old := rules.named(name); old != nil {
+			rules.remove(old)
+			changes = append(changes, pattern.Change{ID: pattern.ID(old.id)})
+		}
+		if id, had := brokenIDs[name]; had {
+			delete(next.broken, id)
+			delete(brokenIDs, name)
 		}
 		if gone {
-			delete(byName, name)
 			continue
 		}
-		byName[name] = entry.ID
-		delete(next.rules, entry.ID)
-		delete(next.broken, entry.ID)
 		var rule *compiledRule
 		if err == nil {
 			rule, err = compileRule(name, &entry.Value)
@@ -177,33 +178,35 @@ func (e *Engine) buildRules(bus *busState, names []catalog.Name, at *catalog.Sna
 			next.broken[entry.ID] = &brokenRule{
 				name: name, created: entry.Created, revision: entry.Revision, reason: err.Error(),
 			}
-			changes = append(changes, pattern.Change{ID: pattern.ID(entry.ID)})
+			brokenIDs[name] = entry.ID
 			continue
 		}
 		rule.id, rule.created, rule.revision = entry.ID, entry.Created, entry.Revision
 		rule.timetable.count(&entry)
-		next.rules[entry.ID] = rule
-		change := pattern.Change{ID: pattern.ID(entry.ID)}
+		rules.put(rule)
 		if rule.matching() {
-			change.Pattern = rule.pattern
+			changes = append(changes, pattern.Change{ID: pattern.ID(entry.ID), Pattern: rule.pattern})
 		}
-		changes = append(changes, change)
 	}
+	next.rules = rules.done()
 	next.index = bus.index.With(changes...)
 	return &next, nil
 }
 
-// match returns the rules that match an event, in the order of their names, and adds to the match those whose condition
-// failed.
-func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*compiledRule, error) {
+// match returns the rules that match an event, in the order of their names, and the archives that take it. It adds to the
+// match the rules whose condition failed.
+func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*compiledRule, []*compiledArchive, error) {
 	ids, err := b.index.Match(eventJSON, nil)
 	if err != nil {
-		return nil, &InvalidError{Field: "events", Reason: "can not be matched: " + err.Error()}
+		return nil, nil, &InvalidError{Field: "events", Reason: "can not be matched: " + err.Error()}
 	}
 	matched := make([]*compiledRule, 0, len(ids))
 	var env *Env
 	for _, id := range ids {
-		rule := b.rules[uint64(id)]
+		rule := b.rules.get(uint64(id))
+		if rule == nil || !match.replayedTo(rule.name) {
+			continue // an archive, or none of those that a replay is for
+		}
 		if rule.condition != nil {
 			if env == nil {
 				env = NewEnv(ev) // once for all conditions
@@ -220,7 +223,7 @@ func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*co
 		matched = append(matched, rule)
 	}
 	slices.SortFunc(matched, func(a, b *compiledRule) int { return strings.Compare(a.name, b.name) })
-	return matched, nil
+	return matched, b.archives.match(ev, ids), nil
 }
 
 // compileRule compiles a rule, or returns all of its faults.
@@ -258,9 +261,6 @@ func compileRule(name string, def *Rule) (*compiledRule, error) {
 			bad("start", `must be "latest", "earliest" or an RFC 3339 time, not %q`, def.Start)
 		}
 	}
-	if len(def.Targets) == 0 {
-		bad("targets", "must have at least one target")
-	}
 	ids := map[string]bool{}
 	for i := range def.Targets {
 		field := fmt.Sprintf("targets[%d]", i)
@@ -273,33 +273,4 @@ func compileRule(name string, def *Rule) (*compiledRule, error) {
 		r.targets = append(r.targets, t)
 	}
 	return r, errors.Join(errs...)
-}
-
-func compileTarget(field string, def *Target) (compiledTarget, []error) {
-	var errs []error
-	t := compiledTarget{id: def.TargetID(), retry: def.Retry, deadLetter: def.DeadLetter}
-	if t.kind, t.name = def.Receiver(); t.kind == "" {
-		errs = append(errs, &InvalidError{Field: field, Reason: "must have exactly one of function, queue, topic and bus"})
-	}
-	if t.kind == KindQueue && strings.HasSuffix(t.name, ".fifo") && def.Group == "" {
-		errs = append(errs, &InvalidError{Field: field + ".group", Reason: "is required for a FIFO queue"})
-	}
-	if def.Group != "" {
-		var err error
-		if t.group, err = CompilePath(def.Group); err != nil {
-			errs = append(errs, &InvalidError{Field: field + ".group", Reason: err.Error()})
-		}
-	}
-	if def.Transform != nil {
-		var err error
-		if t.transform, err = CompileTransform(*def.Transform); err != nil {
-			errs = append(errs, transformErrors(field+".transform", err)...)
-		}
-	}
-	if def.Retry != nil {
-		if err := def.Retry.Validate(); err != nil {
-			errs = append(errs, fieldErrors(field+".retry.", err)...)
-		}
-	}
-	return t, errs
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/signalbox-mq/signalbox/cmd/router/internal/config"
 	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/httpapi"
@@ -93,11 +94,14 @@ type router struct {
 	transfers   *queue.Transfers
 	redrives    *queue.Redrives
 	dispatcher  *dispatch.Dispatcher
-	metrics     *httpapi.Metrics
-	server      *httpapi.Server
-	loaded      *loaded
-	retirements *retirements
-	sweeper     *queue.Sweeper
+	// destinations has the connections and API destinations of clients, caller asks for their tokens.
+	destinations *destination.Manager
+	caller       *endpoint.Client
+	metrics      *httpapi.Metrics
+	server       *httpapi.Server
+	loaded       *loaded
+	retirements  *retirements
+	sweeper      *queue.Sweeper
 }
 
 // Run builds the router and runs it until ctx ends; then it shuts down in stages and returns nil. ready, when not nil, is
@@ -177,7 +181,10 @@ func (r *router) build(ctx context.Context) error {
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{
 		OnPublished: r.published,
 		OnScheduled: r.scheduled,
-		OnFault:     func(err error) { r.log.Error().Err(err).Str("component", "schedules").Msg("not fired; trying again") },
+		OnDeleted:   func(records []catalog.Record, before *catalog.Snapshot) { r.retirements.addDeleted(records, before) },
+		OnFault: func(err error) {
+			r.log.Error().Err(err).Str("component", "rules").Msg("a schedule or a replay does not go on; trying again")
+		},
 	})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.topics.PublicURL = r.url()
@@ -190,9 +197,14 @@ func (r *router) build(ctx context.Context) error {
 	mappers[queue.RedriveKind] = r.redrives.Mapper()
 	r.transfers = queue.NewTransfers(r.broker, r.definitions, mappers)
 	r.transfers.Ended = r.transferred
+	calls := endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)}
+	r.caller = endpoint.NewClient(calls)
+	tokens := destination.NewTokens(r.caller)
+	r.destinations = destination.New(r.definitions, r.broker.Now, tokens)
 	r.dispatcher, err = dispatch.New(r.broker, r.definitions, dispatch.Config{
 		Attempts:      attemptsLog,
-		Client:        endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)},
+		Client:        calls,
+		Tokens:        tokens,
 		Senders:       map[string]dispatch.Sender{dispatch.KindTopic: hop{r.topics}, dispatch.KindBus: hop{r.rules}},
 		Grace:         deliveryGrace,
 		OnAttempt:     r.attempted,
@@ -272,6 +284,10 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	case <-serving.Done():
 	}
 	part("dispatch", r.dispatcher.Run)
+	part("authorizing", func(ctx context.Context) error {
+		defer r.caller.Close()
+		return r.broker.Leases().Run(ctx, "authorize", r.destinations.Run)
+	})
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
