@@ -39,10 +39,11 @@ type Window struct {
 	Listed bool `json:"listed,omitempty"`
 }
 
-// wants says whether an event is the transfer's to bring, if the rule matches it.
+// wants says whether an event is the transfer's to bring, if the rule matches it. The event of a schedule is only its own
+// rule's, which did not match it but is recorded with it.
 func (b *Backfill) wants(match *Match, at queue.Position) bool {
 	if match.Revision < b.Before { // what was replayed then is there as it was published, too
-		return at.Sequence >= b.StartAt && match.Replay == ""
+		return at.Sequence >= b.StartAt && match.Replay == "" && match.Schedule == ""
 	}
 	if !match.replayedTo(b.Rule) {
 		return false
@@ -59,7 +60,7 @@ func (b *Backfill) wants(match *Match, at queue.Position) bool {
 	}
 	for _, w := range b.Windows {
 		if w.From <= match.Revision && match.Revision < w.Until {
-			return kept || !w.Listed
+			return kept || !w.Listed && match.Schedule == ""
 		}
 	}
 	return false
@@ -128,7 +129,10 @@ func (o *outgoing) backfill(ctx context.Context, params *Backfill, rule *compile
 	if err != nil {
 		return nil, fmt.Errorf("reading retained event %s: %w", m.ID, err)
 	}
-	holds, err := rule.matches(&ev, m.Body)
+	holds := !rule.disabled
+	if match.Schedule == "" {
+		holds, err = rule.matches(&ev, m.Body)
+	}
 	if err != nil || !holds {
 		return nil, err
 	}

@@ -44,11 +44,14 @@ type Config struct {
 	// watch. It is called by the publisher's goroutine, concurrently, and must not wait.
 	// Replayed events are not among them.
 	OnPublished func(bus catalog.Name, ev *event.Event, match *Match)
+	// OnScheduled, when set, is told of what became of the times at which rules were due: see [Engine.RunSchedules]. It must not
+	// wait.
+	OnScheduled func(s Scheduled)
 	// OnDeleted, when set, is told of the records of buses and archives that were deleted, so that it ends their queues; before
 	// has them still.
 	OnDeleted func(records []catalog.Record, before *catalog.Snapshot)
-	// OnFault, when set, is told of what keeps a replay from going on, and of archived events that one had to leave out. It must
-	// not wait.
+	// OnFault, when set, is told of what keeps a schedule from being followed or a replay from going on, and of archived events
+	// that one had to leave out. It must not wait.
 	OnFault func(error)
 }
 

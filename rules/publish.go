@@ -65,30 +65,41 @@ func (e *Engine) Publish(ctx context.Context, p Publish) ([]Published, error) {
 	if p.Token != "" && (p.Window < time.Millisecond || p.Window > MaxDedup) {
 		return nil, &InvalidError{Field: "window", Reason: "must be between 1ms and 7d"}
 	}
-	// A publish that a deleted queue gets in the way of is matched again, against what is there now.
 	var done progress
-	defer func() { // what was committed before an error, too
-		for _, t := range done.told {
-			e.config.OnPublished(p.Bus, t.event, t.match)
+	defer e.tell(p.Bus, &done) // what was committed before an error, too
+	err := e.matching(ctx, p.Bus, func() error {
+		if err := e.ensureBus(ctx, p.Bus); err != nil {
+			return err
 		}
-	}()
+		return e.publish(ctx, &p, &done)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("publishing to bus %s: %w", p.Bus.Name, err)
+	}
+	return done.published, nil
+}
+
+// matching calls publish, and again, against what is there then, if a deleted queue got in its way, or the one for dead letters
+// was to be made first.
+func (e *Engine) matching(ctx context.Context, bus catalog.Name, publish func() error) error {
 	for attempt := 0; ; attempt++ {
-		err := e.ensureBus(ctx, p.Bus)
-		if err == nil {
-			err = e.publish(ctx, &p, &done)
-		}
+		err := publish()
 		if errors.Is(err, errNoDeadLetters) && attempt < 3 {
-			if _, err = e.broker.EnsureDeadLetters(context.WithoutCancel(ctx), p.Bus.Account, p.Bus.Region); err == nil {
+			if _, err = e.broker.EnsureDeadLetters(context.WithoutCancel(ctx), bus.Account, bus.Region); err == nil {
 				continue
 			}
 		}
 		if errors.Is(err, queue.ErrDropped) && attempt < 3 {
 			continue
 		}
-		if err != nil {
-			return nil, fmt.Errorf("publishing to bus %s: %w", p.Bus.Name, err)
-		}
-		return done.published, nil
+		return err
+	}
+}
+
+// tell tells OnPublished of what was committed.
+func (e *Engine) tell(bus catalog.Name, done *progress) {
+	for _, t := range done.told {
+		e.config.OnPublished(bus, t.event, t.match)
 	}
 }
 
@@ -185,19 +196,24 @@ func (c *commit) add(ctx context.Context, ev *event.Event, trace string) error {
 	if ev.Region == "" {
 		ev.Region = c.bus.name.Region
 	}
-	out := outgoing{
-		engine: c.engine, bus: c.bus.name, event: ev, json: envelope(ev), now: c.now, hops: c.hops,
-		trace: trace, entries: c.deliveries, publishing: true,
-	}
+	eventJSON := envelope(ev)
 	match := &Match{Revision: c.snap.revision, Hops: c.hops, Origin: c.origin}
 	if c.replay != nil {
 		match.Replay, match.ReplayID, match.ReplayRules = c.name, c.replay.ID, c.replay.Rules
-		out.replay = match.space()
 	}
-	matched, archives, err := c.bus.match(ev, out.json, match)
+	matched, archives, err := c.bus.match(ev, eventJSON, match)
 	if err != nil {
 		return err
 	}
+	return c.put(ctx, &outgoing{event: ev, json: eventJSON, trace: trace}, match, matched, archives)
+}
+
+// put adds the log entry of an event, the deliveries to the targets of its rules, which it adds to the match, and its copies in
+// archives. Of what goes out it is given the event, its JSON and its trace.
+func (c *commit) put(ctx context.Context, out *outgoing, match *Match, matched []*compiledRule, archives []*compiledArchive) (err error) {
+	ev := out.event
+	out.engine, out.bus, out.now, out.hops, out.replay = c.engine, c.bus.name, c.now, c.hops, match.space()
+	out.entries, out.publishing = c.deliveries, true
 	for _, rule := range matched {
 		m := MatchedRule{Rule: rule.name, Paused: rule.paused}
 		if !rule.paused {

@@ -52,6 +52,7 @@ type compiledRule struct {
 	targets   []compiledTarget
 	paused    bool
 	disabled  bool
+	timetable *timetable // nil for a rule without a schedule
 }
 
 // matching says whether published events are matched against the rule.
@@ -181,6 +182,7 @@ func (e *Engine) buildRules(bus *busState, names []catalog.Name, at *catalog.Sna
 			continue
 		}
 		rule.id, rule.created, rule.revision = entry.ID, entry.Created, entry.Revision
+		rule.timetable.count(&entry)
 		rules.put(rule)
 		if rule.matching() {
 			changes = append(changes, pattern.Change{ID: pattern.ID(entry.ID), Pattern: rule.pattern})
@@ -234,13 +236,18 @@ func compileRule(name string, def *Rule) (*compiledRule, error) {
 	if !validName(name, 64, "") {
 		bad("name", "%q must be 1 to 64 letters, digits, dots, hyphens and underscores", name)
 	}
+	var err error
+	if r.timetable, err = compileSchedule(def); err != nil {
+		errs = append(errs, joined(err)...)
+	}
 	when := []byte(def.When)
-	if len(when) == 0 {
+	if len(when) == 0 && def.Schedule == "" {
 		when = []byte(everything)
 	}
-	var err error
-	if r.pattern, err = pattern.Compile(when); err != nil {
-		errs = append(errs, patternError("when", err))
+	if len(when) > 0 {
+		if r.pattern, err = pattern.Compile(when); err != nil {
+			errs = append(errs, patternError("when", err))
+		}
 	}
 	if strings.TrimSpace(def.If) != "" {
 		if r.condition, err = CompileCondition(def.If); err != nil {

@@ -180,9 +180,10 @@ func (r *router) build(ctx context.Context) error {
 	})
 	r.rules = rules.New(r.broker, r.definitions, rules.Config{
 		OnPublished: r.published,
+		OnScheduled: r.scheduled,
 		OnDeleted:   func(records []catalog.Record, before *catalog.Snapshot) { r.retirements.addDeleted(records, before) },
 		OnFault: func(err error) {
-			r.log.Error().Err(err).Str("component", "rules").Msg("replaying archived events")
+			r.log.Error().Err(err).Str("component", "rules").Msg("a schedule or a replay does not go on; trying again")
 		},
 	})
 	r.topics = topic.New(r.broker, r.definitions)
@@ -290,6 +291,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
+	part("schedules", r.rules.RunSchedules)
 	part("replays", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "replays", r.topics.Replay) })
 	part("archives", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "archives", r.rules.RunReplays) })
 	part("topics", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "topics", r.sweepTopics) })

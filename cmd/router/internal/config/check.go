@@ -200,6 +200,10 @@ func (d *decoder) rules(root place, known names, all []ruleEntry, c *Config) {
 				first[named{bus, r.Name}] = name.shown().Line
 			}
 		}
+		if schedule := d.locate(at, "schedule"); schedule.rest == "" && r.Schedule == "" && !d.broken(schedule) {
+			// Without it the rule would match everything.
+			d.fail(spotOf(schedule.shown()), schedule.path, "has no value; leave it out if there is no schedule")
+		}
 		d.refer(at, "bus", known, rules.KindBus, r.Bus)
 		for j, t := range r.Targets {
 			to := d.locate(at, indexPath("targets", j))
