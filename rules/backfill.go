@@ -99,7 +99,7 @@ func (e *Engine) ruleOf(params *Backfill, t *queue.Transfer) (*busState, *compil
 	if !ok || bus.log != t.Source {
 		return nil, nil, fmt.Errorf("%w: the bus %s was deleted", queue.ErrTransferCancelled, params.Bus)
 	}
-	if rule, ok := bus.rules[params.RuleID]; ok {
+	if rule := bus.rules.get(params.RuleID); rule != nil {
 		return bus, rule, nil
 	}
 	if broken, ok := bus.broken[params.RuleID]; ok {
@@ -138,6 +138,9 @@ func (o *outgoing) backfill(ctx context.Context, params *Backfill, rule *compile
 
 // matches says whether one rule matches an event. A condition that can not be evaluated does not hold.
 func (r *compiledRule) matches(ev *event.Event, eventJSON []byte) (bool, error) {
+	if !r.matching() {
+		return false, nil
+	}
 	matched, err := r.pattern.Matches(eventJSON)
 	if err != nil || !matched {
 		return false, err

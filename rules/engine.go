@@ -39,6 +39,9 @@ type Config struct {
 	// OnPublished, when set, is told of each event after its commit, duplicates excepted: for metrics and for people who
 	// watch. It is called by the publisher's goroutine, concurrently, and must not wait.
 	OnPublished func(bus catalog.Name, ev *event.Event, match *Match)
+	// OnDeleted, when set, is told of the records of buses and archives that were deleted, so that it ends their queues; before
+	// has them still.
+	OnDeleted func(records []catalog.Record, before *catalog.Snapshot)
 }
 
 // New returns an engine for the buses and rules in a catalog. It starts nothing.
@@ -118,12 +121,17 @@ func endpointTable(kind string) string {
 		return topicTable
 	case KindBus:
 		return BusTable
+	case KindAPIDestination:
+		return destinationTable
 	}
 	return endpoint.FunctionTable
 }
 
-// topicTable is topic.Table, which this package may not import.
-const topicTable = "topics"
+// topicTable and destinationTable are topic.Table and destination.Table, which this package may not import.
+const (
+	topicTable       = "topics"
+	destinationTable = "api-destinations"
+)
 
 // LogOf returns the log that holds a bus's retained events, or an error wrapping [ErrBusNotFound].
 func (e *Engine) LogOf(name catalog.Name) (queue.ID, error) {

@@ -31,6 +31,9 @@ type Publish struct {
 	// Events, 1 to 1000, are complete and valid, as package event's decoders leave them. Account and Region are set to
 	// the bus's where they are empty.
 	Events []event.Event
+	// Traces has, for each of the events, the header X-Amzn-Trace-Id that targets get with it, empty for none; nil for none at
+	// all. It is not kept with the event: a replay has none.
+	Traces []string
 	// Token, when not empty, makes the publish idempotent for Window (up to 7d): a repeat publishes nothing and gets the
 	// first answer, with Duplicate set.
 	Token  string
@@ -115,9 +118,12 @@ func (e *Engine) publish(ctx context.Context, p *Publish, done *progress) error 
 	group := newCommit(e, snap, bus, p, done)
 	rest := p.Events[len(done.published):]
 	for i := range rest {
-		ev := &rest[i]
+		ev, trace := &rest[i], ""
+		if p.Traces != nil {
+			trace = p.Traces[len(p.Events)-len(rest)+i]
+		}
 		if bus.def.Dedup == 0 || ev.ProducerID == "" || p.Token != "" {
-			if err := group.add(ctx, ev); err != nil {
+			if err := group.add(ctx, ev, trace); err != nil {
 				return err
 			}
 			continue
@@ -128,7 +134,7 @@ func (e *Engine) publish(ctx context.Context, p *Publish, done *progress) error 
 		}
 		one := newCommit(e, snap, bus, p, done)
 		one.token, one.window = dedupToken(ev.Source, ev.ProducerID), time.Duration(bus.def.Dedup)
-		if err := one.add(ctx, ev); err != nil {
+		if err := one.add(ctx, ev, trace); err != nil {
 			return err
 		}
 		if err := one.flush(ctx); err != nil {
@@ -169,7 +175,7 @@ func newCommit(e *Engine, snap *snapshot, bus *busState, p *Publish, done *progr
 }
 
 // add matches one event and adds its log entry and its deliveries.
-func (c *commit) add(ctx context.Context, ev *event.Event) error {
+func (c *commit) add(ctx context.Context, ev *event.Event, trace string) error {
 	if ev.Account == "" {
 		ev.Account = c.bus.name.Account
 	}
@@ -178,7 +184,7 @@ func (c *commit) add(ctx context.Context, ev *event.Event) error {
 	}
 	out := outgoing{
 		engine: c.engine, bus: c.bus.name, event: ev, json: envelope(ev), now: c.now, hops: c.hops,
-		entries: c.deliveries, publishing: true,
+		trace: trace, entries: c.deliveries, publishing: true,
 	}
 	match := &Match{Revision: c.snap.revision, Hops: c.hops, Origin: c.origin}
 	matched, err := c.bus.match(ev, out.json, match)

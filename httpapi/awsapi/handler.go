@@ -312,6 +312,9 @@ var errBareGet = errors.New("bare GET of a queue")
 
 // read reads the request into an input, and refuses it if it lacks something.
 func (c *call) read(in Shape) error {
+	if c.service.Coral {
+		return c.readConstrained(in)
+	}
 	var err error
 	if c.codec == codecJSON {
 		err = c.reader.readJSON(c.in, in)
@@ -321,12 +324,6 @@ func (c *call) read(in Shape) error {
 	if err != nil {
 		return err
 	}
-	if c.codec != codecJSON && c.service.Coral {
-		if found := nulls(c.form, in, "", nil); len(found) > 0 {
-			return ValidationError(found...)
-		}
-		return nil
-	}
 	known := ""
 	if c.codec != codecJSON && c.request.QueuePath != "" {
 		known = "QueueUrl" // a Query request to the path of a queue names it by that
@@ -335,11 +332,4 @@ func (c *call) read(in Shape) error {
 		return MissingParameter(name)
 	}
 	return nil
-}
-
-func clip(s string) string {
-	if len(s) > 200 {
-		return strings.ToValidUTF8(s[:200], "") + "…"
-	}
-	return s
 }

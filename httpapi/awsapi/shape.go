@@ -22,6 +22,7 @@ type Field struct {
 	//	*Blob              bytes, base64 on the wire
 	//	*Int               a whole number that may be absent
 	//	*bool              true or false; always part of an answer
+	//	*Flag              true or false, which may be absent
 	//	*time.Time         seconds since 1970 in JSON, ISO 8601 in Query; absent when zero
 	//	*[]string          a list of texts
 	//	*map[string]string a map from text to text, written in the order of its keys
@@ -63,6 +64,12 @@ func (i Int) Or(def int64) int64 {
 	}
 	return def
 }
+
+// Flag is true or false, or absent.
+type Flag struct{ Value, Given bool }
+
+// FlagOf returns a Flag that is given.
+func FlagOf(v bool) Flag { return Flag{Value: v, Given: true} }
 
 // Empty is the shape without members.
 type Empty struct{}
@@ -179,6 +186,8 @@ func (f *Field) absent() bool {
 		return !to.Given
 	case *bool:
 		return false
+	case *Flag:
+		return !to.Given
 	case *time.Time:
 		return to.IsZero()
 	case *[]string:

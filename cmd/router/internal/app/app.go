@@ -174,7 +174,10 @@ func (r *router) build(ctx context.Context) error {
 		s := r.space()
 		return s.full, s.free, s.known
 	})
-	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published})
+	r.rules = rules.New(r.broker, r.definitions, rules.Config{
+		OnPublished: r.published,
+		OnDeleted:   func(records []catalog.Record, before *catalog.Snapshot) { r.retirements.addDeleted(records, before) },
+	})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.topics.PublicURL = r.url()
 	r.topics.OnFault = func(err error) {
