@@ -18,6 +18,7 @@ import (
 
 	"github.com/signalbox-mq/signalbox/cmd/router/internal/config"
 	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/httpapi"
@@ -93,11 +94,14 @@ type router struct {
 	transfers   *queue.Transfers
 	redrives    *queue.Redrives
 	dispatcher  *dispatch.Dispatcher
-	metrics     *httpapi.Metrics
-	server      *httpapi.Server
-	loaded      *loaded
-	retirements *retirements
-	sweeper     *queue.Sweeper
+	// destinations has API destinations and connections, calling asks for their tokens.
+	destinations *destination.Manager
+	calling      *endpoint.Client
+	metrics      *httpapi.Metrics
+	server       *httpapi.Server
+	loaded       *loaded
+	retirements  *retirements
+	sweeper      *queue.Sweeper
 }
 
 // Run builds the router and runs it until ctx ends; then it shuts down in stages and returns nil. ready, when not nil, is
@@ -189,9 +193,14 @@ func (r *router) build(ctx context.Context) error {
 	mappers[queue.RedriveKind] = r.redrives.Mapper()
 	r.transfers = queue.NewTransfers(r.broker, r.definitions, mappers)
 	r.transfers.Ended = r.transferred
+	calls := endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)}
+	r.calling = endpoint.NewClient(calls)
+	tokens := destination.NewTokens(r.calling)
+	r.destinations = destination.New(r.definitions, r.broker.Now, tokens)
 	r.dispatcher, err = dispatch.New(r.broker, r.definitions, dispatch.Config{
 		Attempts:      attemptsLog,
-		Client:        endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)},
+		Client:        calls,
+		Tokens:        tokens,
 		Senders:       map[string]dispatch.Sender{dispatch.KindTopic: hop{r.topics}, dispatch.KindBus: hop{r.rules}},
 		Grace:         deliveryGrace,
 		OnAttempt:     r.attempted,
@@ -271,6 +280,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	case <-serving.Done():
 	}
 	part("dispatch", r.dispatcher.Run)
+	part("connections", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "connections", r.destinations.Run) })
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
@@ -295,7 +305,9 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	}
 	err := r.server.Serve(serving, listener, requestGrace)
 	stopBackground()
-	return errors.Join(err, parts.Wait())
+	err = errors.Join(err, parts.Wait())
+	r.calling.Close()
+	return err
 }
 
 // insistEvery is how often a start tries again what a store did not do that is not available.

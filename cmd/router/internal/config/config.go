@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -32,6 +33,9 @@ type Config struct {
 	Topics    map[string]topic.Topic
 	Functions map[string]endpoint.Endpoint
 	Buses     map[string]rules.Bus
+	// Connections and Destinations are by name, as written.
+	Connections  map[string]destination.Connection
+	Destinations map[string]destination.Destination
 	// Subscriptions are by topic, in the order of the file. Their IDs are set.
 	Subscriptions map[string][]topic.Subscription
 	// Rules are in the order of the file.
