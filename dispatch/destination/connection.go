@@ -51,8 +51,12 @@ const (
 	Deauthorized State = "DEAUTHORIZED"
 )
 
-// usable says whether calls can be authorized by it.
-func (c *Connection) usable() bool { return c.State == "" || c.State == Authorized }
+// authorized says whether calls were found to be authorized by it.
+func (c *Connection) authorized() bool { return c.State == "" || c.State == Authorized }
+
+// usable says whether it is worth a try: one that is authorizing is, since the token that it waits for is what a call needs. So a
+// change of a connection fails no delivery.
+func (c *Connection) usable() bool { return c.State != Deauthorized }
 
 // TokenSource is where an OAuth token is had for client credentials.
 type TokenSource struct {
