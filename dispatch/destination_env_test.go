@@ -13,7 +13,6 @@ import (
 	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
-	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
 // secrets are those of all connections in these tests.
@@ -165,16 +164,6 @@ func (e *env) last(origin string, n int) dispatch.Attempt {
 		return len(all) >= n
 	})
 	return all[n-1]
-}
-
-// entry is the catalog's record of a connection, for tests that change one behind the manager's back.
-func (e *env) state(name string, state destination.State) {
-	e.t.Helper()
-	_, err := catalog.NewTable[destination.Connection](e.defs, destination.ConnectionTable).Update(context.Background(), named(name),
-		func(c *destination.Connection) error { c.State = state; return nil })
-	if err != nil {
-		e.t.Fatal(err)
-	}
 }
 
 // answering answers with a status, and with everything that was asked in the body and the header.

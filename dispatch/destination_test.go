@@ -200,7 +200,7 @@ func TestMisbehavingDestination(t *testing.T) {
 			}
 		}, endpoint.ClassHTTP, "SDK_CLIENT_ERROR", endpoint.GiveUpAttempts, "******"},
 		"gzip": {zipped(500, func(r *http.Request) string { return "you are " + r.Header.Get("X-Hidden") }), endpoint.ClassHTTP, "SDK_CLIENT_ERROR", endpoint.GiveUpAttempts, "you are ***"},
-		"bomb": {zipped(500, func(*http.Request) string { return strings.Repeat("0", 10<<20) }), endpoint.ClassHTTP, "SDK_CLIENT_ERROR", endpoint.GiveUpAttempts, "000"},
+		"bomb": {zipped(500, func(*http.Request) string { return strings.Repeat("0", 1<<20) }), endpoint.ClassHTTP, "SDK_CLIENT_ERROR", endpoint.GiveUpAttempts, "000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

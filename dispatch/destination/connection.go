@@ -37,6 +37,8 @@ type Connection struct {
 	Reason string `json:"reason,omitempty" yaml:"-"`
 	// Authorized is when it was authorized last.
 	Authorized time.Time `json:"authorized,omitzero" yaml:"-"`
+	// Generation counts how often it was to be authorized anew: no token of one is used for the next.
+	Generation int `json:"generation,omitempty" yaml:"-"`
 	// Kept are attributes that a protocol keeps with the connection and on which nothing acts.
 	Kept map[string]string `json:"kept,omitempty" yaml:"-"`
 }
