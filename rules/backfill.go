@@ -99,7 +99,7 @@ func (e *Engine) ruleOf(params *Backfill, t *queue.Transfer) (*busState, *compil
 	if !ok || bus.log != t.Source {
 		return nil, nil, fmt.Errorf("%w: the bus %s was deleted", queue.ErrTransferCancelled, params.Bus)
 	}
-	if rule, ok := bus.rules[params.RuleID]; ok {
+	if rule := bus.rule(params.RuleID); rule != nil {
 		return bus, rule, nil
 	}
 	if broken, ok := bus.broken[params.RuleID]; ok {

@@ -41,7 +41,7 @@ func BenchmarkPublish(b *testing.B) {
 
 // BenchmarkRuleChange changes one rule out of many and publishes.
 func BenchmarkRuleChange(b *testing.B) {
-	for _, n := range []int{100, 10_000} {
+	for _, n := range []int{100, 10_000, 100_000} {
 		b.Run(fmt.Sprint(n, " rules"), func(b *testing.B) {
 			e := newEnv(b)
 			var changes []catalog.Change
@@ -57,6 +57,30 @@ func BenchmarkRuleChange(b *testing.B) {
 				i++
 				e.rule("r0", to("q", fmt.Sprintf(`{"detail":{"n":[%d]}}`, n+i)))
 				e.reconcile()
+				e.publishOne("order", numbered(-1))
+			}
+		})
+	}
+}
+
+// BenchmarkSwap changes one rule out of many in the catalog and publishes an event that none matches: what a change takes,
+// stored in memory, until publishes are matched against it.
+func BenchmarkSwap(b *testing.B) {
+	for _, n := range []int{100, 10_000, 100_000} {
+		b.Run(fmt.Sprint(n, " rules"), func(b *testing.B) {
+			e := newEnv(b)
+			var changes []catalog.Change
+			for i := range n {
+				changes = append(changes, e.rules.Creating(ruleNamed(fmt.Sprint("r", i)), to("q", fmt.Sprintf(`{"detail":{"n":[%d]}}`, i))))
+			}
+			if _, err := e.definitions.Apply(b.Context(), catalog.Set{Changes: changes}); err != nil {
+				b.Fatal(err)
+			}
+			e.publishOne("order", numbered(-1))
+			i := 0
+			for b.Loop() {
+				i++
+				e.rule("r0", to("q", fmt.Sprintf(`{"detail":{"n":[%d]}}`, n+i)))
 				e.publishOne("order", numbered(-1))
 			}
 		})

@@ -38,8 +38,9 @@ func (e *Engine) Explain(ctx context.Context, name catalog.Name, ev *event.Event
 	}
 	eventJSON := ev.AppendEventBridge(nil)
 	env := NewEnv(ev)
-	verdicts := make([]Verdict, 0, len(bus.rules)+len(bus.broken))
-	for _, rule := range bus.rules {
+	verdicts := make([]Verdict, 0, bus.index.Len()+len(bus.broken))
+	for _, value := range bus.index.All() {
+		rule := value.(*compiledRule)
 		v := Verdict{Rule: rule.name, Paused: rule.paused, Revision: rule.revision, Created: rule.created}
 		why, matched, err := rule.pattern.Explain(eventJSON)
 		switch {

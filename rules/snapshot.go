@@ -19,19 +19,27 @@ import (
 type snapshot struct {
 	revision uint64
 	buses    map[catalog.Name]*busState
+	// at is the catalog at that revision.
+	at *catalog.Snapshot
 }
 
-// busState is one bus. Its maps are shared between snapshots as long as the bus's rules stay the same.
+// busState is one bus. What it has of rules is shared between snapshots, but for those that changed.
 type busState struct {
 	name catalog.Name
 	id   uint64
 	log  queue.ID
 	def  Bus
-	// index has every rule by its catalog ID.
+	// index has every rule by its catalog ID, with its *compiledRule as value.
 	index *pattern.Index
-	rules map[uint64]*compiledRule
 	// broken are rules that can not be compiled, which only a newer release could have written.
 	broken map[uint64]*brokenRule
+}
+
+// rule returns the rule of a catalog ID, nil if there is none or it is broken.
+func (b *busState) rule(id uint64) *compiledRule {
+	v, _ := b.index.Value(pattern.ID(id))
+	rule, _ := v.(*compiledRule)
+	return rule
 }
 
 type brokenRule struct {
@@ -65,11 +73,13 @@ const everything = `{"id":[{"exists":true}]}`
 
 // build makes the snapshot that follows prev, by the rules of catalog.Build.
 func (e *Engine) build(prev *snapshot, changes []catalog.Record, at *catalog.Snapshot) (*snapshot, error) {
-	next := &snapshot{revision: at.Revision(), buses: map[catalog.Name]*busState{}}
+	next := &snapshot{revision: at.Revision(), buses: map[catalog.Name]*busState{}, at: at}
+	var before *catalog.Snapshot
 	if prev == nil {
 		changes = slices.AppendSeq(slices.Collect(at.Scan(BusTable, catalog.Query{})), at.Scan(RuleTable, catalog.Query{}))
 	} else {
 		maps.Copy(next.buses, prev.buses)
+		before = prev.at
 	}
 	// Buses first: a rule may come with its bus in one set of changes. Only names count: the snapshot says what is there.
 	touched := map[catalog.Name][]catalog.Name{}
@@ -89,7 +99,7 @@ func (e *Engine) build(prev *snapshot, changes []catalog.Record, at *catalog.Sna
 	}
 	for name, names := range touched {
 		if bus, ok := next.buses[name]; ok && !fresh[name] {
-			changed, err := e.buildRules(bus, names, at)
+			changed, err := e.buildRules(bus, names, before, at)
 			if err != nil {
 				return nil, err
 			}
@@ -118,7 +128,7 @@ func (e *Engine) buildBus(next *snapshot, name catalog.Name, at *catalog.Snapsho
 	}
 	empty := &busState{
 		name: name, id: entry.ID, log: queue.IDFor(entry.ID, queue.Own), def: entry.Value,
-		index: pattern.NewIndex(), rules: map[uint64]*compiledRule{}, broken: map[uint64]*brokenRule{},
+		index: pattern.NewIndex(),
 	}
 	// Rules may have been there before their bus was made anew.
 	var names []catalog.Name
@@ -128,7 +138,7 @@ func (e *Engine) buildBus(next *snapshot, name catalog.Name, at *catalog.Snapsho
 			names = append(names, r.Name)
 		}
 	}
-	bus, err := e.buildRules(empty, names, at)
+	bus, err := e.buildRules(empty, names, nil, at)
 	if err != nil {
 		return false, err
 	}
@@ -136,48 +146,43 @@ func (e *Engine) buildBus(next *snapshot, name catalog.Name, at *catalog.Snapsho
 	return true, nil
 }
 
-// buildRules returns the bus with the named rules as they are in a snapshot of the catalog.
-func (e *Engine) buildRules(bus *busState, names []catalog.Name, at *catalog.Snapshot) (*busState, error) {
+// buildRules returns the bus with the named rules as they are in a snapshot of the catalog. The bus has the rules of an earlier
+// snapshot, or none if that is nil.
+func (e *Engine) buildRules(bus *busState, names []catalog.Name, before, at *catalog.Snapshot) (*busState, error) {
 	next := *bus
-	next.rules, next.broken = maps.Clone(bus.rules), maps.Clone(bus.broken)
-	byName := make(map[string]uint64, len(bus.rules))
-	for id, r := range bus.rules {
-		byName[r.name] = id
-	}
-	for id, r := range bus.broken {
-		byName[r.name] = id
-	}
+	next.broken = maps.Clone(bus.broken)
 	var changes []pattern.Change
 	for _, full := range names {
 		_, name := SplitRuleName(full)
 		entry, err := e.rules.At(at, full)
 		gone := errors.Is(err, catalog.ErrNotFound)
-		if oldID, had := byName[name]; had && (gone || oldID != entry.ID) {
-			delete(next.rules, oldID)
-			delete(next.broken, oldID)
-			changes = append(changes, pattern.Change{ID: pattern.ID(oldID)})
+		if before != nil {
+			if old, had := before.Get(RuleTable, full); had && (gone || old.ID != entry.ID) {
+				delete(next.broken, old.ID)
+				changes = append(changes, pattern.Change{ID: pattern.ID(old.ID)})
+			}
 		}
 		if gone {
-			delete(byName, name)
 			continue
 		}
-		byName[name] = entry.ID
-		delete(next.rules, entry.ID)
 		delete(next.broken, entry.ID)
+		change := pattern.Change{ID: pattern.ID(entry.ID)}
 		var rule *compiledRule
 		if err == nil {
 			rule, err = compileRule(name, &entry.Value)
 		}
-		if err != nil { // it must not keep the others from working
+		if err == nil {
+			rule.id, rule.created, rule.revision = entry.ID, entry.Created, entry.Revision
+			change.Pattern, change.Value = rule.pattern, rule
+		} else { // it must not keep the others from working
+			if next.broken == nil {
+				next.broken = map[uint64]*brokenRule{}
+			}
 			next.broken[entry.ID] = &brokenRule{
 				name: name, created: entry.Created, revision: entry.Revision, reason: err.Error(),
 			}
-			changes = append(changes, pattern.Change{ID: pattern.ID(entry.ID)})
-			continue
 		}
-		rule.id, rule.created, rule.revision = entry.ID, entry.Created, entry.Revision
-		next.rules[entry.ID] = rule
-		changes = append(changes, pattern.Change{ID: pattern.ID(entry.ID), Pattern: rule.pattern})
+		changes = append(changes, change)
 	}
 	next.index = bus.index.With(changes...)
 	return &next, nil
@@ -193,7 +198,7 @@ func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*co
 	matched := make([]*compiledRule, 0, len(ids))
 	var env *Env
 	for _, id := range ids {
-		rule := b.rules[uint64(id)]
+		rule := b.rule(uint64(id))
 		if rule.condition != nil {
 			if env == nil {
 				env = NewEnv(ev) // once for all conditions

@@ -12,6 +12,8 @@ type Change struct {
 	ID ID
 	// Pattern is the rule's new pattern; nil removes the rule. Removing what is not there does nothing.
 	Pattern *Pattern
+	// Value is whatever the caller keeps with the rule: see Index.Value.
+	Value any
 }
 
 // Limits on the use of signatures; they bound memory and work, never what matches.
@@ -35,7 +37,7 @@ func (x *Index) With(changes ...Change) *Index {
 	for _, ch := range changes {
 		b.remove(ch.ID)
 		if ch.Pattern != nil {
-			b.add(ch.ID, ch.Pattern)
+			b.add(&ch)
 		}
 	}
 	return &c
@@ -47,7 +49,8 @@ type builder struct {
 	o *owner
 }
 
-func (b *builder) add(id ID, p *Pattern) {
+func (b *builder) add(ch *Change) {
+	id, p := ch.ID, ch.Pattern
 	subs := make([]*subRule, 0, len(p.rules))
 	for i := range p.rules {
 		r := &subRule{id: id, serial: b.serial}
@@ -60,16 +63,16 @@ func (b *builder) add(id ID, p *Pattern) {
 		b.place(r, true)
 		subs = append(subs, r)
 	}
-	b.rules = b.rules.with(b.o, mix(uint64(id)), subs)
+	b.rules = b.rules.with(b.o, mix(uint64(id)), indexed{subs, ch.Value})
 	b.size++
 }
 
 func (b *builder) remove(id ID) {
-	subs, ok := b.rules.get(mix(uint64(id)))
+	old, ok := b.rules.get(mix(uint64(id)))
 	if !ok {
 		return
 	}
-	for _, r := range subs {
+	for _, r := range old.subs {
 		b.place(r, false)
 		for _, f := range r.fields {
 			b.unintern(f)

@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"iter"
 	"slices"
 	"sync"
 )
@@ -20,10 +21,16 @@ type Index struct {
 	sigIndex  *hamt[[]int32] // signature numbers by sigHash
 	rest      *bucket        // sub-rules without a signature
 	fields    *hamt[internedField]
-	rules     *hamt[[]*subRule] // by mix(ID), which is a bijection
+	rules     *hamt[indexed] // by mix(ID), which is a bijection
 	size      int
 	serial    uint64
 	pool      *sync.Pool // of *scratch, shared by all snapshots
+}
+
+// indexed is a rule: its conjunctions, at least one, and what the caller keeps with it.
+type indexed struct {
+	subs  []*subRule
+	value any
 }
 
 // pathInfo is a path some rule mentions.
@@ -67,6 +74,19 @@ func (x *Index) Len() int { return x.size }
 func (x *Index) Has(id ID) bool {
 	_, ok := x.rules.get(mix(uint64(id)))
 	return ok
+}
+
+// Value returns the Value that a rule was added with, and whether it is in the index.
+func (x *Index) Value(id ID) (value any, ok bool) {
+	r, ok := x.rules.get(mix(uint64(id)))
+	return r.value, ok
+}
+
+// All yields every rule with its Value, in no particular order.
+func (x *Index) All() iter.Seq2[ID, any] {
+	return func(yield func(ID, any) bool) {
+		x.rules.walk(func(_ uint64, r indexed) bool { return yield(r.subs[0].id, r.value) })
+	}
 }
 
 // Match appends the numbers of the rules that event matches to dst, each once and in ascending order, and returns the
