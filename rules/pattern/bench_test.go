@@ -121,6 +121,28 @@ func measure(b *testing.B, index *pattern.Index, events [][]byte) {
 	b.ReportMetric(float64(matches)/n, "matches/event")
 }
 
+// BenchmarkParallel matches on all of GOMAXPROCS at once: compare -cpu 1,2,4. Matching scales where an event costs no more
+// processor time with more of them.
+func BenchmarkParallel(b *testing.B) {
+	corpus := scalegen.Generate(scalegen.Params{Set: scalegen.Full, Rules: 10000, Events: 10000, Seed: 1})
+	index := build(b, corpus.Patterns)
+	b.ReportAllocs()
+	b.ResetTimer()
+	start := cpuTime(b)
+	b.RunParallel(func(pb *testing.PB) {
+		var ids []pattern.ID
+		for i := 0; pb.Next(); i++ {
+			var err error
+			if ids, err = index.Match(corpus.Events[i%len(corpus.Events)], ids[:0]); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(b.N)/(cpuTime(b)-start).Seconds(), "events/cpu-s")
+}
+
 // BenchmarkAdd adds and removes one rule of an index of 100,000, making a snapshot each time.
 func BenchmarkAdd(b *testing.B) {
 	corpus := scalegen.Generate(scalegen.Params{Set: scalegen.Full, Rules: 100000, Events: 1, Seed: 1})

@@ -3,6 +3,8 @@ package pattern_test
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -114,6 +116,57 @@ func TestIndexHostileArrays(t *testing.T) {
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("took %v", took)
 	}
+}
+
+// TestValues: an index keeps a value with each rule, and every snapshot its own.
+func TestValues(t *testing.T) {
+	t.Parallel()
+	p := compile(t, `{"a":["x"]}`)
+	one := pattern.NewIndex().With(pattern.Change{ID: 1, Pattern: p, Value: "one"}, pattern.Change{ID: 2, Pattern: p})
+	two := one.With(pattern.Change{ID: 1, Pattern: p, Value: "changed"}, pattern.Change{ID: 2}, pattern.Change{ID: 3, Pattern: p, Value: 3})
+	for _, c := range []struct {
+		index *pattern.Index
+		want  map[pattern.ID]any
+	}{{pattern.NewIndex(), map[pattern.ID]any{}}, {one, map[pattern.ID]any{1: "one", 2: nil}}, {two, map[pattern.ID]any{1: "changed", 3: 3}}} {
+		if diff := cmp.Diff(c.want, maps.Collect(c.index.All())); diff != "" {
+			t.Errorf("All (-want +got):\n%s", diff)
+		}
+		for id := range pattern.ID(5) {
+			want, has := c.want[id]
+			if got, ok := c.index.Value(id); got != want || ok != has || c.index.Has(id) != has {
+				t.Errorf("Value(%d) is %v, %v; want %v, %v", id, got, ok, want, has)
+			}
+		}
+	}
+	for range two.All() {
+		break // may be left early
+	}
+}
+
+// TestSmallChange pins that a change of one rule copies little, however many there are, and what a rule weighs: both are
+// far below what a copy, or another design, would take.
+func TestSmallChange(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("weighs an index of 20,000 rules")
+	}
+	corpus := scalegen.Generate(scalegen.Params{Set: scalegen.Full, Rules: 20000, Events: 1, Seed: 3})
+	before := heap()
+	index := build(t, corpus.Patterns)
+	if each := (heap() - before) / int64(index.Len()); each > 500 {
+		t.Errorf("%d bytes for each rule", each)
+	}
+	p := compile(t, string(corpus.Patterns[777]))
+	var a, b runtime.MemStats
+	const n = 100
+	runtime.ReadMemStats(&a)
+	for i := range n {
+		index = index.With(pattern.Change{ID: pattern.ID(50000 + i), Pattern: p})
+	}
+	runtime.ReadMemStats(&b)
+	if each := (b.TotalAlloc - a.TotalAlloc) / n; each > 64<<10 {
+		t.Errorf("adding a rule to %d allocates %d bytes", index.Len(), each)
+	}
+	runtime.KeepAlive(corpus)
 }
 
 // TestMatchAllocates pins that matching allocates nothing in the steady state.
