@@ -448,7 +448,7 @@ func TestReplayOfMany(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
 	}
-	n := 10_000
+	n := 3_000
 	if os.Getenv("SIGNALBOX_SOAK") != "" {
 		n = 100_000
 	}
