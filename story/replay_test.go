@@ -63,6 +63,9 @@ func TestReplayed(t *testing.T) {
 		for i := range s.Deliveries {
 			if d := &s.Deliveries[i]; d.Replay != "" { // these have another ID each time
 				d.ID = fmt.Sprint("delivery-", i)
+				for j := range d.Attempts {
+					d.Attempts[j].Request.Header["Webhook-Id"] = []string{d.ID}
+				}
 			}
 		}
 		goldenStory(t, "replayed", s)

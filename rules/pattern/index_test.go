@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/signalbox-mq/signalbox/rules/pattern"
 	"github.com/signalbox-mq/signalbox/rules/pattern/internal/scalegen"
 )
