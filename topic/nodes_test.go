@@ -20,18 +20,30 @@ import (
 	"github.com/signalbox-mq/signalbox/topic"
 )
 
+// hookedShared is a store that nodes share and that tells one of them of its appends.
+type hookedShared struct {
+	*hooked
+	queue.Shared
+}
+
 // newNodes returns the environments of nodes that share a store and follow each other, until the test ends.
 func newNodes(t *testing.T, n int) []*env {
 	t.Helper()
+	return newNodesAhead(t, make([]time.Duration, n)...)
+}
+
+// newNodesAhead is newNodes for clocks that are ahead by so much.
+func newNodesAhead(t *testing.T, ahead ...time.Duration) []*env {
+	t.Helper()
 	model, memory := storetest.NewModel(), new(catalogtest.Memory)
 	var nodes []*env
-	for range n {
+	for _, by := range ahead {
 		definitions, err := catalog.Open(t.Context(), memory.Node())
 		if err != nil {
 			t.Fatal(err)
 		}
 		e := &env{tb: t, store: &hooked{Store: model}, definitions: definitions}
-		e.broker = queue.NewBroker(model, definitions, queue.NewClock(time.Time{}))
+		e.broker = queue.NewBroker(hookedShared{e.store, model}, definitions, queue.NewClock(time.Now().Add(by)))
 		e.topics = topic.New(e.broker, definitions)
 		e.defined = catalog.NewTable[topic.Topic](definitions, topic.Table)
 		e.subscriptions = catalog.NewTable[topic.Subscription](definitions, topic.SubscriptionTable)
@@ -140,6 +152,55 @@ func TestNodesReplay(t *testing.T) {
 			if len(again) < before || !slices.IsSorted(again) {
 				t.Errorf("node %d: %d replayed, sorted %v", node, len(again), slices.IsSorted(again))
 			}
+		}
+	})
+}
+
+// A message is numbered after all that were answered before it was published, whichever nodes took them, also when what
+// was written last does not have the highest number.
+func TestNodesNumber(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodesAhead(t, 0, time.Hour)
+		behind, ahead := nodes[0], nodes[1]
+		behind.create("t.fifo", topic.Topic{FIFO: true, ContentBasedDeduplication: true})
+		q := behind.queue("q.fifo", queue.Definition{FIFO: true})
+		behind.add("t.fifo", topic.Subscription{Queue: "q.fifo"})
+		count := 0
+		publish := func(e *env, group string) string {
+			count++
+			return e.publish(topic.Publish{Topic: named("t.fifo"), Messages: []topic.Message{{Body: fmt.Append(nil, count), Group: group}}})[0].Sequence
+		}
+		last := ""
+		for i := range 20 {
+			if n := publish(nodes[(i+i/3)%2], "g"); n <= last {
+				t.Errorf("publish %d has %s after %s", i, n, last)
+			} else {
+				last = n
+			}
+			if i%5 == 0 {
+				<-time.After(time.Millisecond)
+			}
+		}
+		// One that has its number waits while the other node publishes.
+		numbered, release := make(chan struct{}), make(chan struct{})
+		behind.store.beforeAppend = func(*queue.AppendRequest) {
+			close(numbered)
+			<-release
+		}
+		var done sync.WaitGroup
+		done.Go(func() { publish(behind, "h") })
+		<-numbered
+		<-time.After(time.Second)
+		first := publish(ahead, "g")
+		close(release)
+		done.Wait()
+		behind.store.beforeAppend = nil
+		if then := publish(behind, "g"); then <= first {
+			t.Errorf("%s after %s", then, first)
+		}
+		if n := len(behind.messages(q.ID, queue.FIFO)); n != count {
+			t.Errorf("%d messages, want %d", n, count)
 		}
 	})
 }

@@ -99,10 +99,6 @@ type replayed struct {
 	HeldOnly bool   `json:"held_only,omitempty"`
 }
 
-// clockSlack is by how much the time of a message's place in the log, which a shared store gives, may be before that of its
-// publishing.
-const clockSlack = time.Minute
-
 // replay plans what follows from another Replay than before: it sets next's Feed and returns what is to be changed with it.
 func (t *Topics) replay(ctx context.Context, state *topicState, was, next *Subscription) ([]catalog.Change, error) {
 	next.Feed = was.Feed

@@ -123,7 +123,7 @@ func (t *Topics) begin(ctx context.Context, state *topicState, s *subscription) 
 	}
 	return t.feed(ctx, state, s, func(next *Subscription) ([]catalog.Change, error) {
 		next.Feed = &Feed{Cursor: end, Held: s.feed.Held}
-		from := min(queue.PositionAt(s.from.Add(-clockSlack)).Sequence, s.feed.Held)
+		from := min(queue.PositionAt(s.from).Sequence, s.feed.Held)
 		if from >= end {
 			return nil, nil // the log has nothing of it
 		}

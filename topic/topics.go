@@ -48,7 +48,7 @@ type Topics struct {
 	// subscribing has a lock for each receiver of each topic, so that this process makes one subscription of it.
 	subscribing *stripes
 	signer      *signing.Signer
-	// groups has a lock for each group of each FIFO topic, numbers their sequence numbers.
+	// groups has a lock for each group of each FIFO topic, numbers the sequence numbers of a process that is alone.
 	groups  *stripes
 	numbers sequencer
 	// publishing are the publishes to FIFO topics; barred is the revision that the last Barrier was about.
