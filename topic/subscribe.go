@@ -43,6 +43,14 @@ func subscriptionEntryOf(e catalog.Entry[Subscription]) SubscriptionEntry {
 //
 // Errors: [ErrNotFound], joined [*InvalidError]s, and the store's for the confirmation.
 func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscription) (e SubscriptionEntry, created bool, err error) {
+	return t.SubscribeLike(ctx, topic, s, func(*SubscriptionEntry) error { return nil })
+}
+
+// SubscribeLike is Subscribe for who does not take every subscription of the receiver that may be there: like is called with it
+// before anything is done about it, maybe several times. If it fails nothing has changed, nothing is sent, and its error is returned.
+func (t *Topics) SubscribeLike(
+	ctx context.Context, topic catalog.Name, s Subscription, like func(has *SubscriptionEntry) error,
+) (e SubscriptionEntry, created bool, err error) {
 	s.Pending, s.Token, s.Feed = nil, "", nil
 	kind, name := s.Receiver()
 	key := receiverKey(kind, s.Account, s.Region, name)
@@ -54,7 +62,7 @@ func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscripti
 	s.ID = cmp.Or(s.ID, uuid.NewString())
 	for {
 		before := t.definitions.Revision()
-		e, created, err = t.subscribeOnce(ctx, topic, key, s)
+		e, created, err = t.subscribeOnce(ctx, topic, key, s, like)
 		if err == nil {
 			break
 		}
@@ -64,6 +72,9 @@ func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscripti
 	}
 	if created && !t.broker.Leases().Alone() {
 		e, created, err = t.yield(ctx, e, key)
+		if err == nil && !created {
+			err = like(&e)
+		}
 		if err != nil {
 			return SubscriptionEntry{}, false, err
 		}
@@ -75,7 +86,9 @@ func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscripti
 }
 
 // subscribeOnce makes the subscription by the definitions as they are. It fails with what raced knows if they are not any more.
-func (t *Topics) subscribeOnce(ctx context.Context, topic catalog.Name, key string, s Subscription) (e SubscriptionEntry, created bool, err error) {
+func (t *Topics) subscribeOnce(
+	ctx context.Context, topic catalog.Name, key string, s Subscription, like func(has *SubscriptionEntry) error,
+) (e SubscriptionEntry, created bool, err error) {
 	state, err := t.topic(ctx, topic)
 	if err != nil {
 		return SubscriptionEntry{}, false, err
@@ -88,12 +101,15 @@ func (t *Topics) subscribeOnce(ctx context.Context, topic catalog.Name, key stri
 		if err != nil {
 			return SubscriptionEntry{}, false, err
 		}
-		if old.Value.Pending == nil || old.Owner != "" {
-			return subscriptionEntryOf(old), false, nil
-		}
-		next, again := old.Value, old.Value.Pending.Removed
+		again := old.Value.Pending != nil && old.Value.Pending.Removed
+		has, next := subscriptionEntryOf(old), old.Value
 		if again {
 			next = s
+		} else if err := like(&has); err != nil {
+			return SubscriptionEntry{}, false, err
+		}
+		if old.Value.Pending == nil || old.Owner != "" {
+			return has, false, nil
 		}
 		next.ID, next.Pending = existing.id, t.pend(existing.uuid, old.Value.Pending)
 		e, err := t.putSubscription(ctx, state, next, old.Revision)

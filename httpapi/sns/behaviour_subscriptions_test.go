@@ -151,6 +151,27 @@ func TestSubscribeAgain(t *testing.T) {
 	}
 }
 
+// TestSubscribePendingAgain: a URL that is pending is sent another confirmation, unless it is subscribed with other attributes: then
+// nothing happens at all.
+func TestSubscribePendingAgain(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.topic("t")
+	input := func(raw string) string {
+		return subscribeInput("t", "https", "https://example.com/", `,"ReturnSubscriptionArn":true,"Attributes":{"RawMessageDelivery":"`+raw+`"}`)
+	}
+	arn := e.ok("Subscribe", input("true")).text("SubscriptionArn")
+	revision := e.defs.Revision()
+	e.call("Subscribe", input("false")).
+		is("with another", invalidParameter, "Invalid parameter: Attributes Reason: Subscription already exists with different attributes")
+	if n := len(e.sent(arn)); n != 1 || e.defs.Revision() != revision {
+		t.Errorf("%d confirmations, and revision %d after %d", n, e.defs.Revision(), revision)
+	}
+	if again := e.ok("Subscribe", input("true")).text("SubscriptionArn"); again != arn || len(e.sent(arn)) != 2 {
+		t.Errorf("%s after %s, %d confirmations", again, arn, len(e.sent(arn)))
+	}
+}
+
 // TestNamesOfSubscriptions: an ARN can be wrong in three ways, and ending what is not there is no error.
 func TestNamesOfSubscriptions(t *testing.T) {
 	t.Parallel()
