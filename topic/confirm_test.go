@@ -58,7 +58,7 @@ func TestConfirmation(t *testing.T) {
 	if diff := cmp.Diff(wantHeader, d.Verbatim.Header); diff != "" || d.Verbatim.ContentType != "text/plain; charset=UTF-8" {
 		t.Errorf("%s: %s", d.Verbatim.ContentType, diff)
 	}
-	if d.Topic != "alerts" || d.Subscription != entry.ID || d.Origin != m.ID.String() {
+	if d.Topic != "alerts" || d.Subscription != entry.ID || d.Origin != m.ID.String() || !d.NoDeadLetter {
 		t.Errorf("delivery %+v", d)
 	}
 
@@ -140,7 +140,7 @@ func TestUnsubscribeAndRestore(t *testing.T) {
 	m := e.only(deliveries, queue.FIFO)
 	body := object(t, m.Body)
 	if body["Type"] != "UnsubscribeConfirmation" || !strings.Contains(body["Message"].(string), "deactivate subscription "+entry.ARN()) ||
-		delivery(t, &m).Verbatim.Header["x-amz-sns-subscription-arn"] != entry.ARN() {
+		delivery(t, &m).Verbatim.Header["x-amz-sns-subscription-arn"] != entry.ARN() || !delivery(t, &m).NoDeadLetter {
 		t.Errorf("%s", m.Body)
 	}
 	link, err := url.Parse(body["SubscribeURL"].(string))

@@ -17,7 +17,8 @@ const (
 	confirmRemoval   = "UnsubscribeConfirmation"
 )
 
-// sendConfirmation puts the confirmation that a pending subscription waits for into its delivery queue.
+// sendConfirmation puts the confirmation that a pending subscription waits for into its delivery queue. It is never a dead letter:
+// whoever may read the queue could confirm with its token what only the endpoint may confirm.
 func (t *Topics) sendConfirmation(ctx context.Context, e *SubscriptionEntry, kind string) error {
 	state, err := t.topic(ctx, e.Topic)
 	if err != nil {
@@ -41,7 +42,7 @@ func (t *Topics) sendConfirmation(ctx context.Context, e *SubscriptionEntry, kin
 	}
 	delivery := endpoint.Delivery{
 		Origin: id.String(), Account: e.Topic.Account, Region: e.Topic.Region, Topic: e.Topic.Name, Subscription: e.ID,
-		Published: now.UnixMilli(), Verbatim: &endpoint.Verbatim{ContentType: endpoint.DefaultPolicyContentType, Header: header},
+		Published: now.UnixMilli(), NoDeadLetter: true, Verbatim: &endpoint.Verbatim{ContentType: endpoint.DefaultPolicyContentType, Header: header},
 	}
 	_, err = t.broker.Store().Append(ctx, queue.AppendRequest{Now: now, Entries: []queue.Entry{{
 		Queue: queue.IDFor(record.ID, queue.Deliveries), Kind: queue.FIFO, Key: id.String(),
