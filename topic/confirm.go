@@ -97,7 +97,7 @@ func (t *Topics) Confirm(ctx context.Context, topic catalog.Name, token string, 
 
 // Unsubscribe ends a subscription. An HTTP one that was confirmed is sent an UnsubscribeConfirmation, with a token that
 // restores it until it is forgotten; to whoever asks it is gone at once. It does nothing if there is none. byURL says that who
-// asks is only known to have the URL that is in each message.
+// asks is only known to have the URL that is in each message. If the process dies before the confirmation is sent, Sweep sends it.
 //
 // Errors: [ErrUnsubscribeDenied], and a [*catalog.ManagedError] for what a file declares.
 func (t *Topics) Unsubscribe(ctx context.Context, topic catalog.Name, uuid string, byURL bool) error {
@@ -113,8 +113,9 @@ func (t *Topics) Unsubscribe(ctx context.Context, topic catalog.Name, uuid strin
 		return &catalog.ManagedError{Table: SubscriptionTable, Name: found.Name, Owner: found.Owner}
 	case byURL && found.Value.AuthenticatedUnsubscribe:
 		return ErrUnsubscribeDenied
-	case found.Value.Pending != nil && found.Value.Pending.Removed:
-		return nil
+	case found.Value.Pending != nil && found.Value.Pending.Removed: // by a call that may have failed after that
+		entry := subscriptionEntryOf(found)
+		return t.sendConfirmation(ctx, &entry, confirmRemoval)
 	case found.Value.Pending != nil || found.Value.URL == "":
 		return t.removeSubscription(ctx, found.Name)
 	}

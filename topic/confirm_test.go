@@ -167,6 +167,48 @@ func TestUnsubscribeAndRestore(t *testing.T) {
 	}
 }
 
+// The process dies after a subscription was ended and before the confirmation was sent: whoever comes first, the one who asked
+// again or Sweep, sends it, once.
+func TestRemovalIsConfirmed(t *testing.T) {
+	t.Parallel()
+	for _, again := range []string{"Unsubscribe", "Sweep"} {
+		t.Run(again, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t)
+			entry := e.confirmed("alerts", topic.Subscription{URL: hookURL})
+			unsubscribe := func() error { return e.topics.Unsubscribe(t.Context(), named("alerts"), entry.UUID, false) }
+			fault := errors.New("crash")
+			e.store.failAppend = fault
+			if err := unsubscribe(); !errors.Is(err, fault) {
+				t.Fatalf("%v, want the store's error", err)
+			}
+			e.store.failAppend = nil
+			deliveries, _ := e.deliveries(&entry)
+			if again == "Unsubscribe" {
+				if err := unsubscribe(); err != nil {
+					t.Error(err)
+				}
+				e.only(deliveries, queue.FIFO)
+			}
+			var appends int64
+			for range 2 {
+				appends = e.store.appends.Load()
+				if err := e.topics.Sweep(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			if n := e.store.appends.Load() - appends; n != 0 {
+				t.Errorf("the second sweep made %d appends", n)
+			}
+			m := e.only(deliveries, queue.FIFO)
+			body := object(t, m.Body)
+			if _, err := e.topics.Confirm(t.Context(), named("alerts"), body["Token"].(string), false); err != nil || body["Type"] != "UnsubscribeConfirmation" {
+				t.Errorf("%v, %s", err, m.Body)
+			}
+		})
+	}
+}
+
 func TestPendingIsForgotten(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

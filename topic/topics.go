@@ -55,6 +55,7 @@ type Topics struct {
 	publishing *catalog.Passages
 	barred     atomic.Uint64
 	transfers  *catalog.Table[queue.Transfer]
+	removed    removals
 	compiled   *catalog.View[snapshot]
 }
 
