@@ -2,6 +2,7 @@ package topic_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -203,4 +204,64 @@ func TestNodesNumber(t *testing.T) {
 			t.Errorf("%d messages, want %d", n, count)
 		}
 	})
+}
+
+// Many subscribe to a FIFO topic at once, at one node or at several: as many get in as it takes, and these stay.
+func TestSubscriptionLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		// It takes a while to write them, so that all have begun when the first is done.
+		slow := &catalogtest.Memory{Fail: func(uint64) error { <-time.After(time.Millisecond); return nil }}
+		testSubscriptionLimit(t, newEnvOn(t, slow))
+	})
+}
+
+func TestNodesSubscriptionLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { testSubscriptionLimit(t, newNodes(t, 3)...) })
+}
+
+func testSubscriptionLimit(t *testing.T, nodes ...*env) {
+	e := nodes[0]
+	e.create("t.fifo", topic.Topic{FIFO: true})
+	const before, room = topic.MaxFIFOSubscriptions - 5, 5
+	for i := range before {
+		e.add("t.fifo", topic.Subscription{Queue: fmt.Sprint("early", i)})
+	}
+	var mu sync.Mutex
+	got := map[string]bool{}
+	var done sync.WaitGroup
+	for i := range 4 * room {
+		done.Go(func() {
+			at := nodes[i%len(nodes)]
+			entry, created, err := at.topics.Subscribe(t.Context(), named("t.fifo"), topic.Subscription{Queue: fmt.Sprint("q", i)})
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil && created:
+				got[entry.UUID] = true
+			case !errors.Is(err, topic.ErrSubscriptionLimit):
+				t.Errorf("%v, %v", created, err)
+			}
+		})
+	}
+	done.Wait()
+	if n := e.definitions.Snapshot().Len(topic.SubscriptionTable); len(got) != room || n != topic.MaxFIFOSubscriptions {
+		t.Errorf("%d got in, and there are %d", len(got), n)
+	}
+	for id := range got {
+		if _, err := e.topics.Subscription(t.Context(), named("t.fifo"), id); err != nil {
+			t.Error(err)
+		}
+	}
+	// Who is in already is not one more, and there is room again when one leaves.
+	again := topic.Subscription{Queue: "early0"}
+	first, created, err := e.topics.Subscribe(t.Context(), named("t.fifo"), again)
+	if err != nil || created {
+		t.Errorf("%v, %v", created, err)
+	}
+	if err := e.topics.Unsubscribe(t.Context(), named("t.fifo"), first.UUID, false); err != nil {
+		t.Error(err)
+	}
+	e.add("t.fifo", again)
 }

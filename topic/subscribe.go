@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,7 +42,7 @@ func subscriptionEntryOf(e catalog.Entry[Subscription]) SubscriptionEntry {
 // of one that is pending already another is sent, so that repeating a Subscribe that failed heals what it left. What was
 // unsubscribed and not forgotten yet is subscribed again as s has it, under its old ID.
 //
-// Errors: [ErrNotFound], joined [*InvalidError]s, and the store's for the confirmation.
+// Errors: [ErrNotFound], [ErrSubscriptionLimit], joined [*InvalidError]s, and the store's for the confirmation.
 func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscription) (e SubscriptionEntry, created bool, err error) {
 	return t.SubscribeLike(ctx, topic, s, func(*SubscriptionEntry) error { return nil })
 }
@@ -54,7 +55,11 @@ func (t *Topics) SubscribeLike(
 	s.Pending, s.Token, s.Feed = nil, "", nil
 	kind, name := s.Receiver()
 	key := receiverKey(kind, s.Account, s.Region, name)
-	unlock, err := t.subscribing.lock(ctx, topic.String()+"\x00"+key)
+	lock := topic.String() + "\x00" + key
+	if strings.HasSuffix(topic.Name, fifoSuffix) {
+		lock = topic.String() // whose subscriptions are counted
+	}
+	unlock, err := t.subscribing.lock(ctx, lock)
 	if err != nil {
 		return SubscriptionEntry{}, false, err
 	}
@@ -115,6 +120,9 @@ func (t *Topics) subscribeOnce(
 		e, err := t.putSubscription(ctx, state, next, old.Revision)
 		return e, again, err
 	}
+	if state.def.FIFO && state.count >= MaxFIFOSubscriptions {
+		return SubscriptionEntry{}, false, ErrSubscriptionLimit
+	}
 	if s.URL != "" {
 		s.Pending = t.pend(s.UUID(topic), nil)
 	}
@@ -147,24 +155,45 @@ func (t *Topics) putSubscription(ctx context.Context, state *topicState, s Subsc
 	return subscriptionEntryOf(e), err
 }
 
-// yield gives a new subscription up if another node has made one of the same receiver before; the other one is returned then.
+// yield gives a new subscription up if other nodes have made one of the same receiver before, which is returned then, or so many
+// of the topic that it takes no more.
 func (t *Topics) yield(ctx context.Context, e SubscriptionEntry, key string) (SubscriptionEntry, bool, error) {
 	state, err := t.topic(ctx, e.Topic)
 	if err != nil {
 		return SubscriptionEntry{}, false, err
 	}
 	first := state.byReceiver(key)
-	if first == nil || first.id == e.ID {
+	same, limited := first != nil && first.id != e.ID, state.overLimit(e.ID)
+	if !same && !limited {
 		return e, true, nil
 	}
 	if err := t.removeSubscription(ctx, SubscriptionName(e.Topic, e.ID)); err != nil {
 		return SubscriptionEntry{}, false, err
+	}
+	if !same {
+		return SubscriptionEntry{}, false, ErrSubscriptionLimit
 	}
 	other, err := t.subscriptions.Get(SubscriptionName(e.Topic, first.id))
 	if err != nil {
 		return SubscriptionEntry{}, false, err
 	}
 	return subscriptionEntryOf(other), false, nil
+}
+
+// overLimit says that a FIFO topic had as many subscriptions as it takes when this one was made. Whoever asks of whichever gets
+// the same answer, so that of those made at once as many stay as there is room for.
+func (s *topicState) overLimit(id string) bool {
+	this := s.bySubscription(id)
+	if !s.def.FIFO || this == nil || s.count <= MaxFIFOSubscriptions {
+		return false
+	}
+	earlier := 0
+	for _, other := range s.subs {
+		if other != nil && other.before(this) {
+			earlier++
+		}
+	}
+	return earlier >= MaxFIFOSubscriptions
 }
 
 // removeSubscription deletes a subscription with its endpoint, if it is there.

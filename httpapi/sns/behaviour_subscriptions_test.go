@@ -7,6 +7,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/topic"
 )
 
 func subscribeInput(topicName, protocol, endpoint, more string) string {
@@ -170,6 +172,22 @@ func TestSubscribePendingAgain(t *testing.T) {
 	if again := e.ok("Subscribe", input("true")).text("SubscriptionArn"); again != arn || len(e.sent(arn)) != 2 {
 		t.Errorf("%s after %s, %d confirmations", again, arn, len(e.sent(arn)))
 	}
+}
+
+// TestSubscriptionLimit: a FIFO topic takes a hundred subscriptions, a standard one any number.
+func TestSubscriptionLimit(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.topic("t")
+	e.topic("t.fifo")
+	for i := range topic.MaxFIFOSubscriptions {
+		e.subscribe("t", fmt.Sprint("q", i))
+		e.subscribe("t.fifo", fmt.Sprint("q", i))
+	}
+	e.subscribe("t", "q")
+	e.call("Subscribe", subscribeInput("t.fifo", "sqs", queueARN("q"), "")).
+		is("one more", "SubscriptionLimitExceeded", "A FIFO topic takes 100 subscriptions.")
+	e.subscribe("t.fifo", "q0")
 }
 
 // TestNamesOfSubscriptions: an ARN can be wrong in three ways, and ending what is not there is no error.

@@ -2,6 +2,7 @@ package sns
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -50,6 +51,9 @@ var table = [...]struct {
 }{
 	{topic.ErrNotFound, func(error) *awsapi.Error { return topicDoesNotExist() }},
 	{topic.ErrSubscriptionNotFound, func(error) *awsapi.Error { return subscriptionDoesNotExist() }},
+	{topic.ErrSubscriptionLimit, func(error) *awsapi.Error {
+		return modelled("SubscriptionLimitExceeded", http.StatusForbidden, fmt.Sprintf("A FIFO topic takes %d subscriptions.", topic.MaxFIFOSubscriptions))
+	}},
 	{topic.ErrToken, func(error) *awsapi.Error { return invalidParameter("Token") }},
 	{topic.ErrArchived, func(error) *awsapi.Error {
 		return modelled("InvalidState", http.StatusBadRequest, "Invalid state: A topic with an active ArchivePolicy can not be deleted. Set ArchivePolicy to {} first.")

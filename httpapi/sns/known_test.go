@@ -28,6 +28,7 @@ func knownErrors() []known {
 		{"ResourceNotFoundException", "ResourceNotFound", 404, false},
 		{"AuthorizationErrorException", "AuthorizationError", 403, false},
 		{"InvalidStateException", "InvalidState", 400, false},
+		{"SubscriptionLimitExceededException", "SubscriptionLimitExceeded", 403, false},
 		{"TagLimitExceededException", "TagLimitExceeded", 400, false},
 		{"BatchEntryIdsNotDistinctException", "BatchEntryIdsNotDistinct", 400, false},
 		{"BatchRequestTooLongException", "BatchRequestTooLong", 400, false},
