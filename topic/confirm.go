@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
@@ -189,11 +188,5 @@ func (t *Topics) updateOnce(ctx context.Context, topic catalog.Name, uuid string
 	if err != nil {
 		return fail(err)
 	}
-	e, err := t.putSubscription(ctx, state, next, found.Revision, more...)
-	if err == nil && found.Value.Feed != nil && found.Value.Feed.Transfer != "" && (next.Feed == nil || next.Feed.Transfer != found.Value.Feed.Transfer) {
-		// It would end by itself, at its next message.
-		_ = queue.ChangeTransfer(ctx, t.definitions, transferName(topic, found.Value.Feed.Transfer), queue.TransferCancelled,
-			"another replay, or none, took its place", t.broker.Now())
-	}
-	return e, err
+	return t.putSubscription(ctx, state, next, found.Revision, more...)
 }
