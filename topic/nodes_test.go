@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/duration"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/queue/catalog/catalogtest"
@@ -264,4 +265,84 @@ func testSubscriptionLimit(t *testing.T, nodes ...*env) {
 		t.Error(err)
 	}
 	e.add("t.fifo", again)
+}
+
+// Subscriptions are made with a replay at either node while both publish, each in a group of its own: every message comes once, in
+// its place.
+func TestNodesSubscribeWithReplay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodesAhead(t, 0, 200*time.Millisecond)
+		nodes[0].create("t.fifo", topic.Topic{FIFO: true, ContentBasedDeduplication: true, Retention: duration.Of(24 * time.Hour)})
+		const rounds, each = 4, 50
+		from := time.Now().Add(-time.Hour)
+		for round := range rounds {
+			q := nodes[0].queue(fmt.Sprint("q", round), queue.Definition{})
+			var done sync.WaitGroup
+			for node, at := range nodes {
+				done.Go(func() {
+					for i := round * each; i < (round+1)*each; i++ {
+						at.publish(topic.Publish{Topic: named("t.fifo"), Messages: []topic.Message{{
+							Body: fmt.Appendf(nil, "%d/%03d", node, i), Group: fmt.Sprint(node),
+						}}})
+						<-time.After(time.Millisecond)
+					}
+				})
+			}
+			<-time.After(each / 2 * time.Millisecond)
+			e := nodes[round%2]
+			s := e.add("t.fifo", topic.Subscription{Queue: q.Name.Name, Replay: &topic.Replay{From: from}})
+			done.Wait()
+			e.replayed(&s)
+			got := map[string][]string{}
+			for _, body := range e.bodies(q) {
+				node, n, _ := strings.Cut(strings.TrimSuffix(body, "*"), "/")
+				got[node] = append(got[node], n)
+			}
+			var all []string
+			for i := range (round + 1) * each {
+				all = append(all, fmt.Sprintf("%03d", i))
+			}
+			if diff := cmp.Diff(map[string][]string{"0": all, "1": all}, got); diff != "" {
+				t.Errorf("round %d: %s", round, diff)
+			}
+		}
+	})
+}
+
+// A publish that another node has begun before the subscription was made, and ends later, is part of what is replayed.
+func TestNodesSubscribeAmidPublish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 2)
+		e, other := nodes[0], nodes[1]
+		e.create("t.fifo", topic.Topic{FIFO: true, ContentBasedDeduplication: true, Retention: duration.Of(24 * time.Hour)})
+		q := e.queue("q", queue.Definition{})
+		publish := func(e *env, body string) {
+			e.publish(topic.Publish{Topic: named("t.fifo"), Messages: []topic.Message{{Body: []byte(body), Group: "g"}}})
+		}
+		publish(e, "0")
+		begun, release := make(chan struct{}), make(chan struct{})
+		other.store.beforeAppend = func(req *queue.AppendRequest) {
+			if strings.Contains(req.Token, "/fifo/") {
+				close(begun)
+				<-release
+			}
+		}
+		var done sync.WaitGroup
+		done.Go(func() { publish(other, "1") })
+		<-begun
+		var s topic.SubscriptionEntry
+		done.Go(func() {
+			s = e.add("t.fifo", topic.Subscription{Queue: "q", Replay: &topic.Replay{From: time.Now().Add(-time.Hour)}})
+			e.replayed(&s)
+		})
+		<-time.After(500 * time.Millisecond) // and not so long that the other node is taken as gone
+		close(release)
+		done.Wait()
+		publish(e, "2")
+		if diff := cmp.Diff([]string{"0*", "1*", "2"}, e.bodies(q)); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
