@@ -19,7 +19,9 @@ const (
 	OutcomeRetry Outcome = "retry"
 	// OutcomeDeadLettered: it was given up and is in Attempt.DeadLetter.
 	OutcomeDeadLettered Outcome = "dead-lettered"
-	// OutcomeDisabled is OutcomeDeadLettered where the answer, 410, has disabled the endpoint too.
+	// OutcomeDropped: it was given up and is nowhere, as it was for its endpoint alone.
+	OutcomeDropped Outcome = "dropped"
+	// OutcomeDisabled is either of the two where the answer, 410, has disabled the endpoint too.
 	OutcomeDisabled Outcome = "disabled"
 	// OutcomeLost: it failed, but the lease had ended meanwhile, so that another attempt decides.
 	OutcomeLost Outcome = "lost"

@@ -56,9 +56,16 @@ func exhausted(why endpoint.GiveUp) string {
 	return ""
 }
 
-// giveUp completes a dead letter and makes the outcome a move to the dead-letter queue. A bare one is left as it is, but for
-// the built-in queue: there it would be one of many that nobody could tell apart.
+// giveUp completes a dead letter and makes the outcome a move to the dead-letter queue, or the end of what has no dead letter. A
+// bare one is left as it is, but for the built-in queue: there it would be one of many that nobody could tell apart.
 func (d *Dispatcher) giveUp(ctx context.Context, o *outcome, a *Attempt, dv *delivery, dl *endpoint.DeadLetter) error {
+	if dv.about.NoDeadLetter {
+		o.settlement.Action = queue.Ack
+		if a.Outcome == OutcomeDeadLettered {
+			a.Outcome = OutcomeDropped
+		}
+		return nil
+	}
 	name := dv.about.DeadLetter
 	if name == "" {
 		name = dv.spec.endpoint.DeadLetter

@@ -274,6 +274,53 @@ func TestRetire(t *testing.T) {
 }
 
 // When an endpoint is deleted while nobody dispatches, what waits for it becomes what its definition says all the same.
+// unemptied is a store with a queue that for a time is not empty although nothing of it can be received.
+type unemptied struct {
+	queue.Store
+	until time.Time
+	asked atomic.Int64
+}
+
+func (s *unemptied) DropEmpty(ctx context.Context, now time.Time, id queue.ID) (bool, error) {
+	if s.asked.Add(1) > 1000 {
+		return false, errors.New("asked without end")
+	}
+	if time.Now().Before(s.until) {
+		return false, ctx.Err()
+	}
+	return s.Store.DropEmpty(ctx, now, id)
+}
+
+// A retirement that can not empty its queue asks again now and then, not all the time.
+func TestRetirePauses(t *testing.T) {
+	var store *unemptied
+	made := func(t *testing.T) *env {
+		e := newEnv(t)
+		store = &unemptied{Store: e.store, until: time.Now().Add(30 * time.Second)}
+		e.store, e.broker = store, queue.NewBroker(store, e.defs, e.broker.Clock())
+		return e
+	}
+	virtualOn(t, made, func(t *testing.T, e *env, _ func(string, http.HandlerFunc) *collector) {
+		f := e.function("f", endpoint.Endpoint{URL: "http://nowhere"})
+		e.publish(post{to: f, event: sample(`1`)})
+		d, err := dispatch.New(e.broker, e.defs, e.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		short, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		if err := d.Retire(short, f, dispatch.Former{}); !errors.Is(err, context.DeadlineExceeded) || !time.Now().Before(store.until) {
+			t.Errorf("for ten seconds: %v", err)
+		}
+		if err := d.Retire(t.Context(), f, dispatch.Former{}); err != nil || time.Since(store.until) > time.Second {
+			t.Errorf("%v after it could be emptied: %v", time.Since(store.until), err)
+		}
+		if n := store.asked.Load(); n < 10 || n > 50 {
+			t.Errorf("asked %d times in half a minute", n)
+		}
+	})
+}
+
 func TestRetireOffline(t *testing.T) {
 	virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {
 		f := e.function("f", endpoint.Endpoint{URL: serve("shop", nil).url, Format: endpoint.FormatRaw, DeadLetter: "failed"})

@@ -13,6 +13,9 @@ import (
 const (
 	retireBatch = 100
 	retirePoll  = 100 * time.Millisecond
+	// retirePause is how long to wait, first and at most, when the queue is not empty and nothing of it can be received: another
+	// retirement has it.
+	retirePause, retirePauseMax = 100 * time.Millisecond, time.Second
 	// retireWait is the longest that attempts under way may go on: the longest lease.
 	retireWait = max(endpoint.MaxTimeout, senderTimeout) + leaseMargin
 )
@@ -48,24 +51,41 @@ func (d *Dispatcher) Retire(ctx context.Context, id queue.ID, was Former) error 
 		s = l.spec
 	}
 	// A publish that looked the endpoint up before it was deleted may still add a delivery, until the queue is dropped.
-	for dropped := false; !dropped; {
-		err := d.retireLeft(ctx, l, s)
+	for pause := retirePause; ; {
+		moved, err := d.retireLeft(ctx, l, s)
+		dropped := false
 		if err == nil {
 			dropped, err = d.store.DropEmpty(ctx, d.broker.Now(), id)
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return fmt.Errorf("retiring delivery queue %d: %w", id, err)
+		case dropped:
+			d.forgetRetired(id)
+			return nil
+		case moved > 0:
+			pause = retirePause
+			continue
 		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return fmt.Errorf("retiring delivery queue %d: %w", id, ctx.Err())
+		}
+		pause = min(2*pause, retirePauseMax)
 	}
+}
+
+func (d *Dispatcher) forgetRetired(id queue.ID) {
 	d.mu.Lock()
 	delete(d.retired, id)
 	d.mu.Unlock()
-	return nil
 }
 
-func (d *Dispatcher) retireLeft(ctx context.Context, l *lane, s *spec) error {
+// retireLeft moves what can be received of the queue, and returns how many messages that was.
+func (d *Dispatcher) retireLeft(ctx context.Context, l *lane, s *spec) (moved int, err error) {
 	if err := d.awaitAttempts(ctx, l); err != nil {
-		return err
+		return 0, err
 	}
 	for {
 		// What waits for a later attempt is received too, by a clock that is ahead. A store keeps a clock for each queue, so
@@ -74,23 +94,21 @@ func (d *Dispatcher) retireLeft(ctx context.Context, l *lane, s *spec) error {
 			Now: d.broker.Now().Add(queue.RetireAhead), Queue: l.id, Kind: queue.FIFO,
 			Max: retireBatch, MaxBytes: maxReceiveBytes, Visibility: leaseMargin,
 		})
-		if err != nil {
-			return err
-		}
-		if len(res.Messages) == 0 {
-			return nil
+		if err != nil || len(res.Messages) == 0 {
+			return moved, err
 		}
 		outcomes := make([]*outcome, 0, len(res.Messages))
 		for i := range res.Messages {
 			o, err := d.retireOne(ctx, l, s, &res.Messages[i])
 			if err != nil {
-				return err
+				return moved, err
 			}
 			outcomes = append(outcomes, o)
 		}
 		if err := d.settleRetired(ctx, outcomes); err != nil {
-			return err
+			return moved, err
 		}
+		moved += len(outcomes)
 	}
 }
 

@@ -261,6 +261,49 @@ func TestAnswersOfSubscribers(t *testing.T) {
 	}
 }
 
+// What is for the subscriber alone is dropped when it can not be delivered, and when the subscription is gone.
+func TestNoDeadLetter(t *testing.T) {
+	for name, x := range map[string]struct {
+		answer   int
+		attempts int
+	}{"after its retries": {503, 4}, "at once": {404, 1}, "when the subscription is gone": {0, 0}} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {
+				c := serve("hook", status(x.answer))
+				letters := e.queue("letters")
+				s := e.subscription("alerts/s", c.url, "")
+				alone := func(d *endpoint.Delivery) { bare(d); d.NoDeadLetter = true }
+				var id queue.MessageID
+				e.start()
+				if x.attempts > 0 {
+					id = e.notify(s, 1, alone)[0]
+				} else {
+					at := e.defs.Snapshot()
+					if err := e.subscriptions().Delete(t.Context(), named("alerts/s")); err != nil {
+						t.Fatal(err)
+					}
+					over(time.Second)
+					id = e.notify(s, 1, alone)[0]
+					if err := e.d.Retire(t.Context(), s, dispatch.Former{Kind: dispatch.KindSubscription, Name: named("alerts/s"), At: at}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				over(10 * time.Minute)
+				all := e.recorded(id.String())
+				if len(c.got()) != x.attempts || len(all) != max(x.attempts, 1) {
+					t.Fatalf("%d attempts, %d recorded", len(c.got()), len(all))
+				}
+				if last := all[len(all)-1]; last.Outcome != dispatch.OutcomeDropped || last.DeadLetter != "" || last.Reason == "" {
+					t.Errorf("the last attempt: %+v", last)
+				}
+				if n := len(e.contents(letters, queue.Standard)) + len(e.builtin()); n != 0 || e.stats(s).Total() != 0 {
+					t.Errorf("%d dead letters, %d left", n, e.stats(s).Total())
+				}
+			})
+		})
+	}
+}
+
 // Where the policy does not list 410, it disables the endpoint: of its own kind only.
 func TestGoneSubscriber(t *testing.T) {
 	virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {

@@ -146,7 +146,8 @@ type Entry struct {
 }
 
 // Prior is what a message has behind it in another store, from which it is copied: what a Scan there shows of it. It lets a
-// migration leave everything about a message as it was but its lease and, outside of logs, its sequence.
+// migration leave everything about a message as it was but its lease and, outside of logs, its sequence. Who numbers the entries of
+// a log itself gives its numbers as their Sequence.
 type Prior struct {
 	// Receives, FirstReceived and State become the message's, as if it had been received and released in this queue. They
 	// are ignored in logs.

@@ -118,7 +118,7 @@ func decided(attempts []dispatch.Attempt) bool { return decisive(attempts) != ni
 func decisive(attempts []dispatch.Attempt) *dispatch.Attempt {
 	for i := len(attempts) - 1; i >= 0; i-- {
 		switch attempts[i].Outcome {
-		case dispatch.OutcomeDelivered, dispatch.OutcomeDeadLettered, dispatch.OutcomeDisabled:
+		case dispatch.OutcomeDelivered, dispatch.OutcomeDeadLettered, dispatch.OutcomeDropped, dispatch.OutcomeDisabled:
 			return &attempts[i]
 		}
 	}
@@ -230,6 +230,10 @@ func (t *Teller) ended(ctx context.Context, name catalog.Name, attempts []dispat
 		if told.Kind == rules.KindTopic {
 			told.PassedOn = &PassedOn{Kind: KindMessage, ID: topic.PassedOnID(told.ID).String()}
 		}
+		return nil
+	}
+	if last.DeadLetter == "" {
+		told.Status = Dropped
 		return nil
 	}
 	there, err := t.findNamed(ctx, sibling(name, last.DeadLetter), told.ID)

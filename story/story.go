@@ -99,6 +99,8 @@ const (
 	Delivered Status = "delivered"
 	// DeadLettered: given up; DeadLetter says where it is.
 	DeadLettered Status = "dead-lettered"
+	// Dropped: given up, and nowhere, because it was for its endpoint alone.
+	Dropped Status = "dropped"
 	// Queued: in the queue that is the target, where it may be received.
 	Queued Status = "queued"
 	// Received: leased by a consumer of the queue that is the target.

@@ -34,6 +34,12 @@ func (e *env) subscription(host string, def endpoint.Endpoint) {
 // notify puts what a topic makes of a message for that subscription into its queue. It returns the IDs of message and delivery.
 func (e *env) notify(deadLetter string) (message, delivery string) {
 	e.t.Helper()
+	return e.notifying(func(d *endpoint.Delivery) { d.DeadLetter, d.Bare = deadLetter, deadLetter != "" })
+}
+
+// notifying is notify for a delivery that change makes another.
+func (e *env) notifying(change func(*endpoint.Delivery)) (message, delivery string) {
+	e.t.Helper()
 	message = newID()
 	sum := sha256.Sum256([]byte(message + "\x00alerts\x00s\x00"))
 	id := queue.MessageID(sum[:16])
@@ -46,8 +52,8 @@ func (e *env) notify(deadLetter string) (message, delivery string) {
 	about := endpoint.Delivery{
 		Origin: message, Account: account, Region: region, Topic: "alerts", Subscription: "s", Published: now.UnixMilli(),
 		Verbatim: &endpoint.Verbatim{ContentType: "text/plain", Header: map[string]string{"X-Amz-Sns-Message-Type": "Notification"}},
-		Bare:     deadLetter != "", DeadLetter: deadLetter,
 	}
+	change(&about)
 	_, err := e.store.Append(context.Background(), queue.AppendRequest{Now: now, Entries: []queue.Entry{{
 		Queue: queue.IDFor(record.ID, queue.Deliveries), Kind: queue.FIFO, Key: id.String(),
 		Message: queue.Message{ID: id, Body: []byte(`{"Type":"Notification"}`), System: []queue.Attribute{
@@ -97,6 +103,22 @@ func TestSubscription(t *testing.T) {
 		}
 		if _, err := e.teller.Event(ctx, account, region, newID()); !errors.Is(err, story.ErrNotFound) {
 			t.Error(err)
+		}
+	})
+}
+
+// What is for its endpoint alone is dropped, and its story says so.
+func TestDropped(t *testing.T) {
+	virtual(t, func(t *testing.T, e *env) {
+		e.topic("alerts")
+		e.serve("hook", slowly(http.StatusNotFound, "who?"))
+		e.subscription("hook", endpoint.Endpoint{Retry: schedule()})
+		over(0)
+		message, _ := e.notifying(func(d *endpoint.Delivery) { d.NoDeadLetter = true })
+		over(time.Second)
+		d := e.only(message)
+		if d.Status != story.Dropped || d.DeadLetter != nil || d.Reason == "" || len(d.Attempts) != 1 || d.Attempts[0].Outcome != dispatch.OutcomeDropped {
+			t.Errorf("%s", text(t, e.story(message)))
 		}
 	})
 }

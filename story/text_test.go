@@ -112,7 +112,7 @@ func TestDocs(t *testing.T) {
 	}
 	for _, s := range []story.Status{
 		story.Pending, story.Waiting, story.InFlight, story.Retrying, story.Delivered, story.DeadLettered, story.Queued,
-		story.Received, story.Consumed, story.Unknown,
+		story.Received, story.Consumed, story.Unknown, story.Dropped,
 	} {
 		if !bytes.Contains(page, []byte("| `"+string(s)+"` |")) {
 			t.Errorf("the page does not explain %s", s)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
@@ -97,7 +96,7 @@ func (t *Topics) Confirm(ctx context.Context, topic catalog.Name, token string, 
 
 // Unsubscribe ends a subscription. An HTTP one that was confirmed is sent an UnsubscribeConfirmation, with a token that
 // restores it until it is forgotten; to whoever asks it is gone at once. It does nothing if there is none. byURL says that who
-// asks is only known to have the URL that is in each message.
+// asks is only known to have the URL that is in each message. If the process dies before the confirmation is sent, Sweep sends it.
 //
 // Errors: [ErrUnsubscribeDenied], and a [*catalog.ManagedError] for what a file declares.
 func (t *Topics) Unsubscribe(ctx context.Context, topic catalog.Name, uuid string, byURL bool) error {
@@ -113,8 +112,9 @@ func (t *Topics) Unsubscribe(ctx context.Context, topic catalog.Name, uuid strin
 		return &catalog.ManagedError{Table: SubscriptionTable, Name: found.Name, Owner: found.Owner}
 	case byURL && found.Value.AuthenticatedUnsubscribe:
 		return ErrUnsubscribeDenied
-	case found.Value.Pending != nil && found.Value.Pending.Removed:
-		return nil
+	case found.Value.Pending != nil && found.Value.Pending.Removed: // by a call that may have failed after that
+		entry := subscriptionEntryOf(found)
+		return t.sendConfirmation(ctx, &entry, confirmRemoval)
 	case found.Value.Pending != nil || found.Value.URL == "":
 		return t.removeSubscription(ctx, found.Name)
 	}
@@ -188,11 +188,5 @@ func (t *Topics) updateOnce(ctx context.Context, topic catalog.Name, uuid string
 	if err != nil {
 		return fail(err)
 	}
-	e, err := t.putSubscription(ctx, state, next, found.Revision, more...)
-	if err == nil && found.Value.Feed != nil && found.Value.Feed.Transfer != "" && (next.Feed == nil || next.Feed.Transfer != found.Value.Feed.Transfer) {
-		// It would end by itself, at its next message.
-		_ = queue.ChangeTransfer(ctx, t.definitions, transferName(topic, found.Value.Feed.Transfer), queue.TransferCancelled,
-			"another replay, or none, took its place", t.broker.Now())
-	}
-	return e, err
+	return t.putSubscription(ctx, state, next, found.Revision, more...)
 }

@@ -58,7 +58,7 @@ func TestConfirmation(t *testing.T) {
 	if diff := cmp.Diff(wantHeader, d.Verbatim.Header); diff != "" || d.Verbatim.ContentType != "text/plain; charset=UTF-8" {
 		t.Errorf("%s: %s", d.Verbatim.ContentType, diff)
 	}
-	if d.Topic != "alerts" || d.Subscription != entry.ID || d.Origin != m.ID.String() {
+	if d.Topic != "alerts" || d.Subscription != entry.ID || d.Origin != m.ID.String() || !d.NoDeadLetter {
 		t.Errorf("delivery %+v", d)
 	}
 
@@ -140,7 +140,7 @@ func TestUnsubscribeAndRestore(t *testing.T) {
 	m := e.only(deliveries, queue.FIFO)
 	body := object(t, m.Body)
 	if body["Type"] != "UnsubscribeConfirmation" || !strings.Contains(body["Message"].(string), "deactivate subscription "+entry.ARN()) ||
-		delivery(t, &m).Verbatim.Header["x-amz-sns-subscription-arn"] != entry.ARN() {
+		delivery(t, &m).Verbatim.Header["x-amz-sns-subscription-arn"] != entry.ARN() || !delivery(t, &m).NoDeadLetter {
 		t.Errorf("%s", m.Body)
 	}
 	link, err := url.Parse(body["SubscribeURL"].(string))
@@ -164,6 +164,48 @@ func TestUnsubscribeAndRestore(t *testing.T) {
 	again, created, err := e.topics.Subscribe(ctx, named("alerts"), topic.Subscription{URL: hookURL, Raw: new(false)})
 	if err != nil || !created || again.Subscription.Pending == nil || again.Subscription.Pending.Removed || *again.Subscription.Raw {
 		t.Errorf("%+v, %v, %v", again, created, err)
+	}
+}
+
+// The process dies after a subscription was ended and before the confirmation was sent: whoever comes first, the one who asked
+// again or Sweep, sends it, once.
+func TestRemovalIsConfirmed(t *testing.T) {
+	t.Parallel()
+	for _, again := range []string{"Unsubscribe", "Sweep"} {
+		t.Run(again, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t)
+			entry := e.confirmed("alerts", topic.Subscription{URL: hookURL})
+			unsubscribe := func() error { return e.topics.Unsubscribe(t.Context(), named("alerts"), entry.UUID, false) }
+			fault := errors.New("crash")
+			e.store.failAppend = fault
+			if err := unsubscribe(); !errors.Is(err, fault) {
+				t.Fatalf("%v, want the store's error", err)
+			}
+			e.store.failAppend = nil
+			deliveries, _ := e.deliveries(&entry)
+			if again == "Unsubscribe" {
+				if err := unsubscribe(); err != nil {
+					t.Error(err)
+				}
+				e.only(deliveries, queue.FIFO)
+			}
+			var appends int64
+			for range 2 {
+				appends = e.store.appends.Load()
+				if err := e.topics.Sweep(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			if n := e.store.appends.Load() - appends; n != 0 {
+				t.Errorf("the second sweep made %d appends", n)
+			}
+			m := e.only(deliveries, queue.FIFO)
+			body := object(t, m.Body)
+			if _, err := e.topics.Confirm(t.Context(), named("alerts"), body["Token"].(string), false); err != nil || body["Type"] != "UnsubscribeConfirmation" {
+				t.Errorf("%v, %s", err, m.Body)
+			}
+		})
 	}
 }
 

@@ -2,6 +2,8 @@ package topic
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -17,7 +19,9 @@ const (
 	confirmRemoval   = "UnsubscribeConfirmation"
 )
 
-// sendConfirmation puts the confirmation that a pending subscription waits for into its delivery queue.
+// sendConfirmation puts the confirmation that a pending subscription waits for into its delivery queue. It is never a dead letter:
+// whoever may read the queue could confirm with its token what only the endpoint may confirm. An UnsubscribeConfirmation is sent
+// once for a token, however often this is called as long as that is good.
 func (t *Topics) sendConfirmation(ctx context.Context, e *SubscriptionEntry, kind string) error {
 	state, err := t.topic(ctx, e.Topic)
 	if err != nil {
@@ -41,15 +45,19 @@ func (t *Topics) sendConfirmation(ctx context.Context, e *SubscriptionEntry, kin
 	}
 	delivery := endpoint.Delivery{
 		Origin: id.String(), Account: e.Topic.Account, Region: e.Topic.Region, Topic: e.Topic.Name, Subscription: e.ID,
-		Published: now.UnixMilli(), Verbatim: &endpoint.Verbatim{ContentType: endpoint.DefaultPolicyContentType, Header: header},
+		Published: now.UnixMilli(), NoDeadLetter: true, Verbatim: &endpoint.Verbatim{ContentType: endpoint.DefaultPolicyContentType, Header: header},
 	}
-	_, err = t.broker.Store().Append(ctx, queue.AppendRequest{Now: now, Entries: []queue.Entry{{
+	req := queue.AppendRequest{Now: now, Entries: []queue.Entry{{
 		Queue: queue.IDFor(record.ID, queue.Deliveries), Kind: queue.FIFO, Key: id.String(),
 		Message: queue.Message{ID: id, Body: body, System: []queue.Attribute{
 			{Name: endpoint.AttributeDelivery, Type: "String", Value: delivery.Encode()},
 		}},
-	}}})
-	if err != nil {
+	}}}
+	if kind == confirmRemoval {
+		token := sha256.Sum256([]byte(e.Subscription.Pending.Token))
+		req.Token, req.TokenWindow = fmt.Sprintf("topic/%d/removal/%s", state.id, hex.EncodeToString(token[:])), MaxWindow
+	}
+	if _, err = t.broker.Store().Append(ctx, req); err != nil {
 		return fmt.Errorf("sending a %s of topic %s: %w", kind, e.Topic.Name, err)
 	}
 	return nil

@@ -1,14 +1,18 @@
 package topic_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/catalog/catalogtest"
 	"github.com/signalbox-mq/signalbox/topic"
 )
 
@@ -180,4 +184,33 @@ func TestDroppedForGood(t *testing.T) {
 	if !errors.Is(err, queue.ErrDropped) {
 		t.Errorf("%v, want ErrDropped", err)
 	}
+}
+
+// The built-in dead-letter queue of a FIFO topic's message is made when no other node waits for the publish: to make it is to wait
+// for them.
+func TestDeadLettersAreMadeOutsideOfPassages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var e *env
+		var watching, made bool
+		e = newEnvOn(t, &catalogtest.Memory{Fail: func(uint64) error {
+			if watching {
+				made = true
+				ctx, stop := context.WithTimeout(t.Context(), time.Second)
+				defer stop()
+				return e.topics.Barrier(ctx) // as another node does
+			}
+			return nil
+		}})
+		e.create("t.fifo", topic.Topic{FIFO: true, ContentBasedDeduplication: true})
+		e.add("t.fifo", topic.Subscription{Queue: "gone.fifo"})
+		watching = true
+		e.publish(topic.Publish{Topic: named("t.fifo"), Messages: []topic.Message{{Body: []byte("x"), Group: "g"}}})
+		if letters := e.deadLetters(); !made || len(letters) != 1 || attributeText(&letters[0], "ERROR_CODE") != "NO_RESOURCE" {
+			t.Errorf("made %v, dead letters %+v", made, letters)
+		}
+		if n := len(e.log("t.fifo")); n != 1 {
+			t.Errorf("%d logged", n)
+		}
+	})
 }

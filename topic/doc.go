@@ -32,5 +32,7 @@
 //     receiver keeps an order: deliveries to a function wait for each other within a group, standard queues only use the
 //     group for fairness. URLs keep no order.
 //  6. What is signed is signed once, however many subscriptions get it, and nothing is signed that nobody gets in a signed form.
-//  7. A replay of a FIFO topic loses and repeats nothing of what is published while it goes on; see replay.go.
+//  7. A replay of a FIFO topic loses and repeats nothing of what is published while it goes on; see replay.go. There is one
+//     exception: a publish that began before the replay, on a node that the others take as gone meanwhile, and that succeeds
+//     all the same.
 package topic

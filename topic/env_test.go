@@ -67,6 +67,12 @@ func (h *hooked) Append(ctx context.Context, req queue.AppendRequest) (queue.App
 
 func newEnv(tb testing.TB) *env {
 	tb.Helper()
+	return newEnvOn(tb, &catalogtest.Memory{})
+}
+
+// newEnvOn is newEnv with a backend of the definitions.
+func newEnvOn(tb testing.TB, backend catalog.Backend) *env {
+	tb.Helper()
 	store, err := pebblestore.Open("data", pebblestore.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 16 << 20})
 	if err != nil {
 		tb.Fatal(err)
@@ -76,7 +82,7 @@ func newEnv(tb testing.TB) *env {
 			tb.Error(err)
 		}
 	})
-	definitions, err := catalog.Open(tb.Context(), &catalogtest.Memory{})
+	definitions, err := catalog.Open(tb.Context(), backend)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -14,13 +15,14 @@ import (
 	"github.com/signalbox-mq/signalbox/queue"
 )
 
-// sequencer numbers the messages of FIFO topics: the numbers increase within a process and follow the clock, as those of a
-// store do, with the milliseconds since 1970 shifted left by sequenceBits.
+// sequencer numbers the messages of FIFO topics in a process that has the store to itself: the numbers increase and follow the
+// clock, as those of a store do, with the milliseconds since 1970 shifted left by sequenceBits.
 type sequencer struct {
 	mu   sync.Mutex
 	last uint64
 }
 
+// sequenceBits is that of a store's sequence numbers: see commit.number.
 const sequenceBits = 20
 
 func (s *sequencer) next(now time.Time) uint64 {
@@ -28,6 +30,23 @@ func (s *sequencer) next(now time.Time) uint64 {
 	defer s.mu.Unlock()
 	s.last = max(uint64(now.UnixMilli())<<sequenceBits, s.last+1)
 	return s.last
+}
+
+// sequenceStep is by how much numbers are apart at most that nodes take of the same log at the same time. It makes it unlikely that
+// two take the same one.
+const sequenceStep = 1 << 16
+
+// number numbers a message of a FIFO topic. Who calls it has the lock of the message's group.
+//
+// Nodes that share a store have clocks that do not agree, and the last message of a log need not be the one with the highest number.
+// But each entry's own place in the log is its number, or after it (see logEntry), so that the end of the log is after the numbers
+// of all that are in it, whoever put them there.
+func (c *commit) number(ctx context.Context) (uint64, error) {
+	if c.topics.broker.Leases().Alone() {
+		return c.topics.numbers.next(c.now), nil
+	}
+	end, err := c.topics.logEnd(ctx, c.topic)
+	return max(uint64(c.now.UnixMilli())<<sequenceBits, end) + rand.Uint64N(sequenceStep), err
 }
 
 // sequenceID returns an ID that holds a number: a UUID of version 7 of which the first 68 bits, the version and the variant left
@@ -92,13 +111,19 @@ func (o *outgoing) logEntry() (queue.Entry, error) {
 	if err != nil {
 		return queue.Entry{}, fmt.Errorf("encoding a log entry: %w", err)
 	}
-	return queue.Entry{
+	entry := queue.Entry{
 		Queue: o.topic.log(), Kind: queue.Log, Key: o.id,
 		Message: queue.Message{
 			ID: o.uuid, Body: m.Body, Attributes: m.Attributes, Group: m.Group, DedupID: m.dedupID(),
 			System: []queue.Attribute{{Name: attributeLogged, Type: "String", Value: text}},
 		},
-	}, nil
+	}
+	if !o.topics.broker.Leases().Alone() {
+		// Its place is its number, unless others have come before by now: then it is a later one.
+		place := sequenceOf(o.uuid)
+		entry.Prior, entry.Message.Sent = &queue.Prior{Sequence: place}, queue.SequenceTime(place)
+	}
+	return entry, nil
 }
 
 // fromLog undoes logEntry.

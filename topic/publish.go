@@ -45,8 +45,10 @@ type Publish struct {
 type Published struct {
 	// ID is the message's, the same for all subscriptions. For a duplicate, that of the message accepted first.
 	ID string `json:"id"`
-	// Sequence is the number of a FIFO topic's message, 20 decimal digits; that of a later message of its group
-	// is higher, as far as the clocks agree of the nodes by which they were published.
+	// Sequence is the number of a FIFO topic's message, 20 decimal digits. That of a message of the topic whose publish begins when
+	// this one has returned is higher, on whichever node; of a group's messages that one node takes, each is higher than the one
+	// before it in the receivers. Two nodes that take messages of one group at the same time may number them in another order than
+	// that in which they are delivered.
 	Sequence string `json:"sequence,omitempty"`
 	// Matched has the IDs of the subscriptions whose filter policy it passed, in their order. Never nil.
 	Matched []string `json:"matched"`
@@ -208,7 +210,9 @@ func (c *commit) run(ctx context.Context, messages []Message) error {
 	c.published = make([]Published, 0, len(messages))
 	all := make([]outgoing, len(messages))
 	for i := range messages {
-		c.begin(&all[i], &messages[i])
+		if err := c.begin(ctx, &all[i], &messages[i]); err != nil {
+			return err
+		}
 	}
 	if err := c.sign(ctx, all); err != nil {
 		return err
@@ -222,30 +226,35 @@ func (c *commit) run(ctx context.Context, messages []Message) error {
 }
 
 // identify gives a message its ID.
-func (c *commit) identify(m *Message) queue.MessageID {
+func (c *commit) identify(ctx context.Context, m *Message) (queue.MessageID, error) {
 	if c.topic.def.FIFO {
-		return sequenceID(c.topics.numbers.next(c.now))
+		number, err := c.number(ctx)
+		return sequenceID(number), err
 	}
 	if c.token == "" {
-		return queue.NewMessageID()
+		return queue.NewMessageID(), nil
 	}
 	digest := m.digest()
 	c.digest = append(c.digest, digest[:]...)
 	if c.passed != "" {
-		return PassedOnID(c.passed)
+		return PassedOnID(c.passed), nil
 	}
-	return tokenID(c.topic.id, c.space+"/"+c.token, len(c.published), digest)
+	return tokenID(c.topic.id, c.space+"/"+c.token, len(c.published), digest), nil
 }
 
 // begin gives a message its ID and filters it.
-func (c *commit) begin(o *outgoing, m *Message) {
-	o.commit, o.message, o.uuid = c, m, c.identify(m)
+func (c *commit) begin(ctx context.Context, o *outgoing, m *Message) (err error) {
+	if o.uuid, err = c.identify(ctx, m); err != nil {
+		return err
+	}
+	o.commit, o.message = c, m
 	o.id, o.matched = o.uuid.String(), c.topic.match(m)
 	if c.topic.def.FIFO {
 		o.sequence = sequenceText(sequenceOf(o.uuid))
 		o.matched, o.held = c.live(o.matched)
 	}
 	c.published = append(c.published, Published{ID: o.id, Sequence: o.sequence, Matched: make([]string, 0, len(o.matched))})
+	return nil
 }
 
 // add adds the deliveries of a message, and before them its entry in the log of a FIFO topic.

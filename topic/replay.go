@@ -28,6 +28,9 @@ import (
 //
 // A transfer that has failed is resumed after a pause. After one that somebody cancelled comes what was held, and nothing more of
 // the archive.
+//
+// A replay that takes the place of another begins where that has copied what was held. If that is not known at the moment, because a
+// batch is under way, or the handover, this is brought to its end first, and of the archive nothing more with it.
 
 // Feed is how far a replay has come.
 type Feed struct {
@@ -43,6 +46,8 @@ type Feed struct {
 	HeldOnly bool `json:"held_only,omitempty"`
 	// Handover has publishers wait.
 	Handover bool `json:"handover,omitempty"`
+	// Again says that another replay has taken this one's place, and begins when what is under way is done.
+	Again bool `json:"again,omitempty"`
 }
 
 // ReplayStatus says how far a replay has come, as SNS names it.
@@ -64,7 +69,7 @@ func (t *Topics) ReplayStatus(e *SubscriptionEntry) ReplayStatus {
 		return ""
 	case s.Feed == nil:
 		return ReplayCompleted
-	case s.Feed.Begin:
+	case s.Feed.Begin, s.Feed.Again:
 		return ReplayPending
 	case s.Feed.Transfer == "":
 		return ReplayInProgress
@@ -99,10 +104,6 @@ type replayed struct {
 	HeldOnly bool   `json:"held_only,omitempty"`
 }
 
-// clockSlack is by how much the time of a message's place in the log, which a shared store gives, may be before that of its
-// publishing.
-const clockSlack = time.Minute
-
 // replay plans what follows from another Replay than before: it sets next's Feed and returns what is to be changed with it.
 func (t *Topics) replay(ctx context.Context, state *topicState, was, next *Subscription) ([]catalog.Change, error) {
 	next.Feed = was.Feed
@@ -112,8 +113,9 @@ func (t *Topics) replay(ctx context.Context, state *topicState, was, next *Subsc
 	case next.Replay == nil:
 		return t.giveUp(state, next)
 	case was.Feed != nil:
-		next.Feed = &Feed{Begin: true, Held: was.Feed.Held} // what was held before has not been delivered, as far as is known
-		return nil, nil
+		feed, changes, err := t.replace(state, was.Feed)
+		next.Feed = feed
+		return changes, err
 	}
 	end, err := t.logEnd(ctx, state)
 	if err != nil {
@@ -123,12 +125,57 @@ func (t *Topics) replay(ctx context.Context, state *topicState, was, next *Subsc
 	return nil, nil
 }
 
+// replace returns the feed of a replay that takes the place of one with another feed, and what is to be changed with it.
+func (t *Topics) replace(state *topicState, was *Feed) (*Feed, []catalog.Change, error) {
+	// held is that of the new one, where what was held has been copied up to a place.
+	held := func(copied uint64) *Feed { return &Feed{Begin: true, Held: max(was.Held, copied)} }
+	again := new(*was)
+	again.Again = true
+	switch {
+	case was.Begin:
+		return held(0), nil, nil
+	case was.Handover, was.Again:
+		return again, nil, nil
+	case was.Transfer == "":
+		return held(was.Cursor), nil, nil
+	}
+	name := transferName(state.name, was.Transfer)
+	e, err := t.transfers.At(t.definitions.Snapshot(), name)
+	switch transfer := e.Value; {
+	case errors.Is(err, catalog.ErrNotFound):
+		return held(0), nil, nil
+	case err != nil:
+		return nil, nil, err
+	case transfer.State == queue.TransferCompleted:
+		return held(was.Cursor), nil, nil
+	case transfer.State == queue.TransferCancelled:
+		return held(transfer.Cursor.Sequence), nil, nil
+	case transfer.Next.Sequence > was.Held && transfer.State != queue.TransferFailed: // which may not be able to go on
+		return again, nil, nil
+	default:
+		return held(transfer.Cursor.Sequence), []catalog.Change{t.cancelled(e)}, nil
+	}
+}
+
+// cancelled is the change that ends a transfer, if it is as it was. Before it copies more it asks for its record: then it copies
+// nothing more.
+func (t *Topics) cancelled(e catalog.Entry[queue.Transfer]) catalog.Change {
+	transfer := e.Value
+	transfer.State, transfer.Error, transfer.Ended = queue.TransferCancelled, "another replay, or none, took its place", t.broker.Now()
+	return t.transfers.Putting(e.Name, transfer).If(e.Revision)
+}
+
 // giveUp has next go on with what was held. The transfer of the archive ends, unless it may have copied some of that: then it goes
 // on to its end, which is near, with what was held only.
 func (t *Topics) giveUp(state *topicState, next *Subscription) ([]catalog.Change, error) {
 	feed := next.Feed
 	if feed != nil && feed.Begin {
 		next.Feed = &Feed{Cursor: feed.Held, Held: feed.Held, HeldOnly: true}
+		return nil, nil
+	}
+	if feed != nil && feed.Again {
+		next.Feed = new(*feed)
+		next.Feed.Again = false
 		return nil, nil
 	}
 	if feed == nil || feed.Transfer == "" || feed.HeldOnly || feed.Handover {
@@ -146,10 +193,8 @@ func (t *Topics) giveUp(state *topicState, next *Subscription) ([]catalog.Change
 	if ended := transfer.State.Ended() && transfer.State != queue.TransferFailed; ended || max(transfer.Cursor.Sequence, transfer.Next.Sequence) > feed.Held {
 		return nil, nil
 	}
-	// Before it copies more it asks for its record, which is as it was: what was held is not copied.
-	transfer.State, transfer.Error, transfer.Ended = queue.TransferCancelled, "the replay was given up", t.broker.Now()
 	next.Feed = &Feed{Cursor: feed.Held, Held: feed.Held, HeldOnly: true}
-	return []catalog.Change{t.transfers.Putting(name, transfer).If(e.Revision)}, nil
+	return []catalog.Change{t.cancelled(e)}, nil
 }
 
 func sameReplay(a, b *Replay) bool {

@@ -39,7 +39,7 @@ func (t *Topics) copyReplayed(ctx context.Context, transfer *queue.Transfer, bat
 		return nil, fmt.Errorf("the subscription %s can not be compiled: %w", s.id, s.fault)
 	}
 	params.Until = s.until
-	params.HeldOnly = params.HeldOnly || s.from.IsZero() // it was given up
+	params.HeldOnly = params.HeldOnly || s.from.IsZero() || s.feed.Again // it was given up, or another took its place
 	return t.replayTo(ctx, state, s, &params, transfer.Name.Name, batch)
 }
 

@@ -88,6 +88,12 @@ func (t *Topics) advance(ctx context.Context, state *topicState, s *subscription
 			return err
 		}
 	}
+	if s.feed.Again {
+		return t.feed(ctx, state, s, func(next *Subscription) ([]catalog.Change, error) {
+			next.Feed = &Feed{Begin: true, Held: max(s.feed.Held, s.feed.Cursor)}
+			return nil, nil
+		})
+	}
 	left, err := t.broker.Store().Scan(ctx, queue.ScanRequest{
 		Now: t.broker.Now(), Queue: state.log(), Kind: queue.Log, From: queue.Position{Sequence: s.feed.Cursor}, Limit: handoverMost,
 	})
@@ -123,7 +129,7 @@ func (t *Topics) begin(ctx context.Context, state *topicState, s *subscription) 
 	}
 	return t.feed(ctx, state, s, func(next *Subscription) ([]catalog.Change, error) {
 		next.Feed = &Feed{Cursor: end, Held: s.feed.Held}
-		from := min(queue.PositionAt(s.from.Add(-clockSlack)).Sequence, s.feed.Held)
+		from := min(queue.PositionAt(s.from).Sequence, s.feed.Held)
 		if from >= end {
 			return nil, nil // the log has nothing of it
 		}
@@ -151,7 +157,9 @@ func (t *Topics) copied(ctx context.Context, state *topicState, s *subscription)
 	switch now := t.broker.Now(); {
 	case gone || transfer.Value.State == queue.TransferCancelled:
 		err := t.feed(ctx, state, s, func(next *Subscription) ([]catalog.Change, error) {
-			next.Feed = &Feed{Cursor: max(transfer.Value.Cursor.Sequence, s.feed.Held), Held: s.feed.Held, HeldOnly: true}
+			next.Feed = &Feed{
+				Cursor: max(transfer.Value.Cursor.Sequence, s.feed.Held), Held: s.feed.Held, HeldOnly: true, Again: s.feed.Again,
+			}
 			return nil, nil
 		})
 		if err == nil {
@@ -207,10 +215,10 @@ func (t *Topics) handOver(ctx context.Context, state *topicState, s *subscriptio
 			return err
 		}
 		entries = append(entries, some...)
+		req.From = res.Next
 		if !res.More {
 			break
 		}
-		req.From = res.Next
 	}
 	if len(entries) > 0 {
 		_, err := t.broker.Store().Append(ctx, queue.AppendRequest{
@@ -223,6 +231,9 @@ func (t *Topics) handOver(ctx context.Context, state *topicState, s *subscriptio
 	}
 	return t.feed(ctx, state, s, func(next *Subscription) ([]catalog.Change, error) {
 		next.Feed = nil
+		if s.feed.Again {
+			next.Feed = &Feed{Begin: true, Held: req.From.Sequence}
+		}
 		return nil, nil
 	})
 }

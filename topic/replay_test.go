@@ -28,16 +28,7 @@ func (e *env) replaying() {
 // running runs parts until the test ends.
 func (e *env) running(parts ...func(context.Context) error) {
 	e.tb.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	for _, run := range parts {
-		running.Go(func() {
-			if err := run(ctx); err != nil && !errors.Is(err, queue.ErrStoreClosed) {
-				e.tb.Error(err)
-			}
-		})
-	}
-	e.tb.Cleanup(func() { stop(); running.Wait() })
+	e.tb.Cleanup(e.runningUntil(parts...))
 }
 
 func (e *env) archive() {
@@ -441,6 +432,111 @@ func TestReplayTransferEnds(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// A replay takes the place of another, whatever that is at: what was held comes once, and what the second one covers comes again.
+func TestReplayReplaced(t *testing.T) {
+	t.Parallel()
+	first, second := time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+	for _, x := range []struct {
+		when string
+		want []string
+	}{
+		{"before it begins", []string{"0", "0*", "1", "2", "3"}},
+		{"before its transfer begins", []string{"0", "0*", "1", "2", "3"}},
+		{"amid a batch", []string{"0", "0*", "1", "0*", "1*", "2", "3"}},
+		{"amid a batch, and given up", []string{"0", "0*", "1", "2", "3"}},
+		{"after its transfer", []string{"0", "0*", "1", "0*", "1*", "2", "3"}},
+		{"amid the handover", []string{"0", "0*", "1", "2", "0*", "1*", "2*", "3"}},
+	} {
+		for _, name := range []string{"q", "q.fifo"} {
+			t.Run(x.when+", "+name, func(t *testing.T) {
+				t.Parallel()
+				e := newEnv(t)
+				e.archive()
+				q := e.queue(name, queue.Definition{FIFO: strings.HasSuffix(name, ".fifo")})
+				s := e.add("t.fifo", topic.Subscription{Queue: name})
+				e.number(0, "g")
+				e.replay(&s, &topic.Replay{From: first})
+				e.number(1, "g") // is held
+				replace := sync.OnceFunc(func() {
+					e.replay(&s, &topic.Replay{From: second})
+					if strings.HasSuffix(x.when, "given up") {
+						e.replay(&s, nil)
+					}
+				})
+				amid := func(token string) {
+					e.store.afterAppend = func(req *queue.AppendRequest) (before, after error) {
+						if strings.Contains(req.Token, token) {
+							replace()
+						}
+						return nil, nil
+					}
+				}
+				switch x.when {
+				case "before it begins":
+					replace()
+				case "amid a batch", "amid a batch, and given up":
+					amid("transfer/")
+				case "amid the handover":
+					amid("/handover/")
+				}
+				if x.when != "before it begins" {
+					stop := e.runningUntil(e.topics.Replay)
+					transfer := e.transferring(&s)
+					stop()
+					switch x.when {
+					case "before its transfer begins":
+						replace()
+					case "after its transfer":
+						stop := e.runningUntil(queue.NewTransfers(e.broker, e.definitions, e.topics.Mappers()).Run)
+						e.transferred(transfer)
+						stop()
+						replace()
+					}
+				}
+				e.number(2, "g")
+				e.replaying()
+				e.replayed(&s)
+				e.number(3, "g")
+				if diff := cmp.Diff(x.want, e.bodies(q)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	}
+}
+
+// runningUntil runs parts until the function that it returns is called.
+func (e *env) runningUntil(parts ...func(context.Context) error) (stop func()) {
+	e.tb.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, run := range parts {
+		running.Go(func() {
+			if err := run(ctx); err != nil && !errors.Is(err, queue.ErrStoreClosed) {
+				e.tb.Error(err)
+			}
+		})
+	}
+	return func() { cancel(); running.Wait() }
+}
+
+// transferred waits for the end of a transfer.
+func (e *env) transferred(name catalog.Name) {
+	e.tb.Helper()
+	table := catalog.NewTable[queue.Transfer](e.definitions, queue.TransferTable)
+	ctx, stop := context.WithTimeout(e.tb.Context(), time.Minute)
+	defer stop()
+	for {
+		revision := e.definitions.Revision()
+		if got, err := table.Get(name); err != nil || got.Value.State.Ended() {
+			return
+		}
+		if err := e.definitions.Wait(ctx, revision); err != nil {
+			e.tb.Fatal("the transfer does not end")
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,12 +42,24 @@ func subscriptionEntryOf(e catalog.Entry[Subscription]) SubscriptionEntry {
 // of one that is pending already another is sent, so that repeating a Subscribe that failed heals what it left. What was
 // unsubscribed and not forgotten yet is subscribed again as s has it, under its old ID.
 //
-// Errors: [ErrNotFound], joined [*InvalidError]s, and the store's for the confirmation.
+// Errors: [ErrNotFound], [ErrSubscriptionLimit], joined [*InvalidError]s, and the store's for the confirmation.
 func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscription) (e SubscriptionEntry, created bool, err error) {
+	return t.SubscribeLike(ctx, topic, s, func(*SubscriptionEntry) error { return nil })
+}
+
+// SubscribeLike is Subscribe for who does not take every subscription of the receiver that may be there: like is called with it
+// before anything is done about it, maybe several times. If it fails nothing has changed, nothing is sent, and its error is returned.
+func (t *Topics) SubscribeLike(
+	ctx context.Context, topic catalog.Name, s Subscription, like func(has *SubscriptionEntry) error,
+) (e SubscriptionEntry, created bool, err error) {
 	s.Pending, s.Token, s.Feed = nil, "", nil
 	kind, name := s.Receiver()
 	key := receiverKey(kind, s.Account, s.Region, name)
-	unlock, err := t.subscribing.lock(ctx, topic.String()+"\x00"+key)
+	lock := topic.String() + "\x00" + key
+	if strings.HasSuffix(topic.Name, fifoSuffix) {
+		lock = topic.String() // whose subscriptions are counted
+	}
+	unlock, err := t.subscribing.lock(ctx, lock)
 	if err != nil {
 		return SubscriptionEntry{}, false, err
 	}
@@ -54,7 +67,7 @@ func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscripti
 	s.ID = cmp.Or(s.ID, uuid.NewString())
 	for {
 		before := t.definitions.Revision()
-		e, created, err = t.subscribeOnce(ctx, topic, key, s)
+		e, created, err = t.subscribeOnce(ctx, topic, key, s, like)
 		if err == nil {
 			break
 		}
@@ -64,6 +77,9 @@ func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscripti
 	}
 	if created && !t.broker.Leases().Alone() {
 		e, created, err = t.yield(ctx, e, key)
+		if err == nil && !created {
+			err = like(&e)
+		}
 		if err != nil {
 			return SubscriptionEntry{}, false, err
 		}
@@ -75,7 +91,9 @@ func (t *Topics) Subscribe(ctx context.Context, topic catalog.Name, s Subscripti
 }
 
 // subscribeOnce makes the subscription by the definitions as they are. It fails with what raced knows if they are not any more.
-func (t *Topics) subscribeOnce(ctx context.Context, topic catalog.Name, key string, s Subscription) (e SubscriptionEntry, created bool, err error) {
+func (t *Topics) subscribeOnce(
+	ctx context.Context, topic catalog.Name, key string, s Subscription, like func(has *SubscriptionEntry) error,
+) (e SubscriptionEntry, created bool, err error) {
 	state, err := t.topic(ctx, topic)
 	if err != nil {
 		return SubscriptionEntry{}, false, err
@@ -88,16 +106,22 @@ func (t *Topics) subscribeOnce(ctx context.Context, topic catalog.Name, key stri
 		if err != nil {
 			return SubscriptionEntry{}, false, err
 		}
-		if old.Value.Pending == nil || old.Owner != "" {
-			return subscriptionEntryOf(old), false, nil
-		}
-		next, again := old.Value, old.Value.Pending.Removed
+		again := old.Value.Pending != nil && old.Value.Pending.Removed
+		has, next := subscriptionEntryOf(old), old.Value
 		if again {
 			next = s
+		} else if err := like(&has); err != nil {
+			return SubscriptionEntry{}, false, err
+		}
+		if old.Value.Pending == nil || old.Owner != "" {
+			return has, false, nil
 		}
 		next.ID, next.Pending = existing.id, t.pend(existing.uuid, old.Value.Pending)
 		e, err := t.putSubscription(ctx, state, next, old.Revision)
 		return e, again, err
+	}
+	if state.def.FIFO && state.count >= MaxFIFOSubscriptions {
+		return SubscriptionEntry{}, false, ErrSubscriptionLimit
 	}
 	if s.URL != "" {
 		s.Pending = t.pend(s.UUID(topic), nil)
@@ -131,24 +155,45 @@ func (t *Topics) putSubscription(ctx context.Context, state *topicState, s Subsc
 	return subscriptionEntryOf(e), err
 }
 
-// yield gives a new subscription up if another node has made one of the same receiver before; the other one is returned then.
+// yield gives a new subscription up if other nodes have made one of the same receiver before, which is returned then, or so many
+// of the topic that it takes no more.
 func (t *Topics) yield(ctx context.Context, e SubscriptionEntry, key string) (SubscriptionEntry, bool, error) {
 	state, err := t.topic(ctx, e.Topic)
 	if err != nil {
 		return SubscriptionEntry{}, false, err
 	}
 	first := state.byReceiver(key)
-	if first == nil || first.id == e.ID {
+	same, limited := first != nil && first.id != e.ID, state.overLimit(e.ID)
+	if !same && !limited {
 		return e, true, nil
 	}
 	if err := t.removeSubscription(ctx, SubscriptionName(e.Topic, e.ID)); err != nil {
 		return SubscriptionEntry{}, false, err
+	}
+	if !same {
+		return SubscriptionEntry{}, false, ErrSubscriptionLimit
 	}
 	other, err := t.subscriptions.Get(SubscriptionName(e.Topic, first.id))
 	if err != nil {
 		return SubscriptionEntry{}, false, err
 	}
 	return subscriptionEntryOf(other), false, nil
+}
+
+// overLimit says that a FIFO topic had as many subscriptions as it takes when this one was made. Whoever asks of whichever gets
+// the same answer, so that of those made at once as many stay as there is room for.
+func (s *topicState) overLimit(id string) bool {
+	this := s.bySubscription(id)
+	if !s.def.FIFO || this == nil || s.count <= MaxFIFOSubscriptions {
+		return false
+	}
+	earlier := 0
+	for _, other := range s.subs {
+		if other != nil && other.before(this) {
+			earlier++
+		}
+	}
+	return earlier >= MaxFIFOSubscriptions
 }
 
 // removeSubscription deletes a subscription with its endpoint, if it is there.

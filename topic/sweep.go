@@ -10,19 +10,27 @@ import (
 )
 
 // Sweep forgets the subscriptions that were not confirmed in time, or not restored, and does what a crash may have kept from
-// being done: it deletes what is left of deleted topics, and makes endpoints follow their topic's delivery policy. One node at a
-// time is enough. What can not be done is tried again the next time.
+// being done: it deletes what is left of deleted topics, makes endpoints follow their topic's delivery policy, and sends
+// UnsubscribeConfirmations. One node at a time is enough. What can not be done is tried again the next time.
 func (t *Topics) Sweep(ctx context.Context) error {
 	snap, err := t.compiled.Get()
 	if err != nil {
 		return err
 	}
 	forgotten := t.broker.Now().Add(-PendingLife)
+	var confirmed []string
 	for name, state := range snap.topics {
 		if state.pending+state.removed > 0 {
 			if err := t.forget(ctx, state, forgotten); err != nil {
 				return err
 			}
+		}
+		if state.removed > 0 {
+			some, err := t.confirmRemovals(ctx, state)
+			if err != nil {
+				return err
+			}
+			confirmed = append(confirmed, some...)
 		}
 		if state.urls > 0 {
 			if err := t.alignEndpoints(ctx, name); err != nil {
@@ -30,6 +38,7 @@ func (t *Topics) Sweep(ctx context.Context) error {
 			}
 		}
 	}
+	t.removed.are(confirmed)
 	return t.sweepLeft(ctx)
 }
 

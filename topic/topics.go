@@ -19,6 +19,8 @@ var (
 	ErrSubscriptionNotFound = errors.New("subscription does not exist")
 	// ErrArchived says that a topic can not be deleted as long as it archives its messages.
 	ErrArchived = errors.New("topic has an archive")
+	// ErrSubscriptionLimit says that a FIFO topic has MaxFIFOSubscriptions.
+	ErrSubscriptionLimit = errors.New("topic has as many subscriptions as a FIFO topic takes")
 	// ErrToken says that a token confirms no subscription of the topic, or does not any more.
 	ErrToken = errors.New("token is not valid")
 	// ErrUnsubscribeDenied says that a subscription was confirmed so that its URL does not unsubscribe it.
@@ -45,16 +47,18 @@ type Topics struct {
 	subscriptions *catalog.Table[Subscription]
 	functions     *catalog.Table[endpoint.Endpoint]
 	endpoints     *catalog.Table[endpoint.Endpoint] // of HTTP subscriptions
-	// subscribing has a lock for each receiver of each topic, so that this process makes one subscription of it.
+	// subscribing has a lock for each receiver of each topic, so that this process makes one subscription of it, and one for all
+	// of a FIFO topic.
 	subscribing *stripes
 	signer      *signing.Signer
-	// groups has a lock for each group of each FIFO topic, numbers their sequence numbers.
+	// groups has a lock for each group of each FIFO topic, numbers the sequence numbers of a process that is alone.
 	groups  *stripes
 	numbers sequencer
 	// publishing are the publishes to FIFO topics; barred is the revision that the last Barrier was about.
 	publishing *catalog.Passages
 	barred     atomic.Uint64
 	transfers  *catalog.Table[queue.Transfer]
+	removed    removals
 	compiled   *catalog.View[snapshot]
 }
 

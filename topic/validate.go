@@ -18,8 +18,10 @@ const (
 	MaxNameLength           = 256
 	MaxSubscriptionIDLength = 300
 	MaxDisplayName          = 100
-	MinArchive              = 24 * time.Hour
-	MaxArchive              = 365 * 24 * time.Hour
+	// MaxFIFOSubscriptions is from how many on nobody can subscribe to a FIFO topic. A file may declare more.
+	MaxFIFOSubscriptions = 100
+	MinArchive           = 24 * time.Hour
+	MaxArchive           = 365 * 24 * time.Hour
 	// MaxKept is in bytes, of keys and values together; also that of a data protection policy.
 	MaxKept = queue.MaxKept
 )

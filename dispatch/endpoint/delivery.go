@@ -42,6 +42,8 @@ type Delivery struct {
 	// Bare says that the dead letter in the queue that DeadLetter names is what was to be delivered and no more, without
 	// attributes that say why. In the built-in queue, where it may end if that one is gone, it has them.
 	Bare bool `json:"bare,omitempty"`
+	// NoDeadLetter says that it is for its endpoint alone: what can not be delivered is removed, and only its attempts tell of it.
+	NoDeadLetter bool `json:"no_dead_letter,omitempty"`
 	// HTTP, to an API destination, is what the rule's target adds to the request.
 	HTTP *HTTPParameters `json:"http,omitempty"`
 }

@@ -50,6 +50,9 @@ func (d *Delivery) Encode() []byte {
 	if d.Bare {
 		dst = append(dst, `,"bare":true`...)
 	}
+	if d.NoDeadLetter {
+		dst = append(dst, `,"no_dead_letter":true`...)
+	}
 	if d.HTTP != nil {
 		dst = append(append(dst, `,"http":`...), mustJSON(d.HTTP)...)
 	}
@@ -160,6 +163,9 @@ func (d *Delivery) setPlain(key, s string) (rest string, ok bool) {
 	case "bare":
 		rest, d.Bare = strings.CutPrefix(s, "true")
 		return rest, d.Bare
+	case "no_dead_letter":
+		rest, d.NoDeadLetter = strings.CutPrefix(s, "true")
+		return rest, d.NoDeadLetter
 	case "verbatim":
 		if d.Verbatim != nil { // encoding/json would add to it
 			return "", false

@@ -23,7 +23,7 @@ func TestDeliveryJSON(t *testing.T) {
 			Topic: text.Draw(t, "topic"), Subscription: text.Draw(t, "subscription"), DeadLetter: text.Draw(t, "deadLetter"),
 			Published: rapid.Int64().Draw(t, "published"), Hops: rapid.IntRange(-1, 9).Draw(t, "hops"),
 			Text: rapid.Bool().Draw(t, "text"), Transformed: rapid.Bool().Draw(t, "transformed"),
-			Bare: rapid.Bool().Draw(t, "bare"),
+			Bare: rapid.Bool().Draw(t, "bare"), NoDeadLetter: rapid.Bool().Draw(t, "noDeadLetter"),
 		}
 		if rapid.Bool().Draw(t, "retry") {
 			d.Retry = &endpoint.RetryPolicy{Schedule: []duration.Duration{duration.Of(time.Second)}}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
+	"github.com/signalbox-mq/signalbox/topic"
 )
 
 func subscribeInput(topicName, protocol, endpoint, more string) string {
@@ -151,6 +152,43 @@ func TestSubscribeAgain(t *testing.T) {
 		e.call("Subscribe", subscribeInput("t", "sqs", queueARN("q"), `,"Attributes":{`+other+`}`)).
 			Is("with "+other, invalidParameter, "Invalid parameter: Attributes Reason: Subscription already exists with different attributes")
 	}
+}
+
+// TestSubscribePendingAgain: a URL that is pending is sent another confirmation, unless it is subscribed with other attributes: then
+// nothing happens at all.
+func TestSubscribePendingAgain(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.topic("t")
+	input := func(raw string) string {
+		return subscribeInput("t", "https", "https://example.com/", `,"ReturnSubscriptionArn":true,"Attributes":{"RawMessageDelivery":"`+raw+`"}`)
+	}
+	arn := e.ok("Subscribe", input("true")).Text("SubscriptionArn")
+	revision := e.defs.Revision()
+	e.call("Subscribe", input("false")).
+		Is("with another", invalidParameter, "Invalid parameter: Attributes Reason: Subscription already exists with different attributes")
+	if n := len(e.sent(arn)); n != 1 || e.defs.Revision() != revision {
+		t.Errorf("%d confirmations, and revision %d after %d", n, e.defs.Revision(), revision)
+	}
+	if again := e.ok("Subscribe", input("true")).Text("SubscriptionArn"); again != arn || len(e.sent(arn)) != 2 {
+		t.Errorf("%s after %s, %d confirmations", again, arn, len(e.sent(arn)))
+	}
+}
+
+// TestSubscriptionLimit: a FIFO topic takes a hundred subscriptions, a standard one any number.
+func TestSubscriptionLimit(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.topic("t")
+	e.topic("t.fifo")
+	for i := range topic.MaxFIFOSubscriptions {
+		e.subscribe("t", fmt.Sprint("q", i))
+		e.subscribe("t.fifo", fmt.Sprint("q", i))
+	}
+	e.subscribe("t", "q")
+	e.call("Subscribe", subscribeInput("t.fifo", "sqs", queueARN("q"), "")).
+		Is("one more", "SubscriptionLimitExceeded", "A FIFO topic takes 100 subscriptions.")
+	e.subscribe("t.fifo", "q0")
 }
 
 // TestNamesOfSubscriptions: an ARN can be wrong in three ways, and ending what is not there is no error.

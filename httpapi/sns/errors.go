@@ -2,6 +2,7 @@ package sns
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
@@ -46,6 +47,9 @@ func authorizationError(message string) *awsapi.Error {
 var table = storeerror.With(awsapi.ErrorTable{
 	awsapi.On(topic.ErrNotFound, func(error) *awsapi.Error { return topicDoesNotExist() }),
 	awsapi.On(topic.ErrSubscriptionNotFound, func(error) *awsapi.Error { return subscriptionDoesNotExist() }),
+	awsapi.On(topic.ErrSubscriptionLimit, func(error) *awsapi.Error {
+		return modelled("SubscriptionLimitExceeded", http.StatusForbidden, fmt.Sprintf("A FIFO topic takes %d subscriptions.", topic.MaxFIFOSubscriptions))
+	}),
 	awsapi.On(topic.ErrToken, func(error) *awsapi.Error { return invalidParameter("Token") }),
 	awsapi.On(topic.ErrArchived, func(error) *awsapi.Error {
 		return modelled("InvalidState", http.StatusBadRequest, "Invalid state: A topic with an active ArchivePolicy can not be deleted. Set ArchivePolicy to {} first.")

@@ -13,7 +13,8 @@ func knownErrors() []awstest.Known {
 	all := awstest.FrameworkErrors((&sns.API{}).Service())
 	for code, status := range map[string]int{
 		"InvalidParameter": 400, "NotFound": 404, "ResourceNotFound": 404, "AuthorizationError": 403, "InvalidState": 400, "TagLimitExceeded": 400,
-		"BatchEntryIdsNotDistinct": 400, "BatchRequestTooLong": 400, "EmptyBatchRequest": 400, "InvalidBatchEntryId": 400, "TooManyEntriesInBatchRequest": 400,
+		"SubscriptionLimitExceeded": 403,
+		"BatchEntryIdsNotDistinct":  400, "BatchRequestTooLong": 400, "EmptyBatchRequest": 400, "InvalidBatchEntryId": 400, "TooManyEntriesInBatchRequest": 400,
 	} {
 		all = append(all, awstest.Modelled(code+"Exception", code, status))
 	}

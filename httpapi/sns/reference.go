@@ -62,6 +62,7 @@ func limits() []awsapi.ReferenceRow {
 		row("a batch", "%d messages, together as large as one", maxBatch),
 		row("a filter policy", "%d keys, %d combinations of alternatives, %d KiB", pattern.MaxFilterKeys, pattern.MaxFilterComplexity, pattern.MaxFilterSize>>10),
 		row("names of topics", "%d letters, digits, hyphens and underscores; those of FIFO topics end in `.fifo`, counted in", topic.MaxNameLength),
+		row("subscriptions", "%d of a FIFO topic. A file may declare more, which count", topic.MaxFIFOSubscriptions),
 		row("tags", "%d per topic", awsapi.MaxTags),
 		row("`Policy`", "%d bytes; %d statements by `AddPermission`", maxPolicy, maxStatements),
 		row("`ArchivePolicy`", "1 to %d days", maxArchiveDays),

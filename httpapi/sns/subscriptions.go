@@ -43,12 +43,14 @@ func (a *API) subscribe(ctx context.Context, r *awsapi.Request, in *subscribeInp
 	}
 	s = given.Subscription
 	keep(&s.Kept, principalAttribute, principalOf(r.Account, r.Principal))
-	e, created, err := a.topics.Subscribe(ctx, name, s)
+	e, _, err := a.topics.SubscribeLike(ctx, name, s, func(has *topic.SubscriptionEntry) error {
+		if !sameSubscription(&subscriptionFacts{SubscriptionEntry: has, of: &of.Topic}, given, names(in.Attributes)) {
+			return invalidParameter("Attributes Reason: Subscription already exists with different attributes")
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, endpointFault(err)
-	}
-	if !created && !sameSubscription(&subscriptionFacts{SubscriptionEntry: &e, of: &of.Topic}, given, names(in.Attributes)) {
-		return nil, invalidParameter("Attributes Reason: Subscription already exists with different attributes")
 	}
 	if e.Subscription.Pending != nil && !in.ReturnARN {
 		return &subscriptionOutput{pendingAnswer}, nil
