@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type delivery struct {
 	payload []byte // what is, or would be, sent
 	policy  endpoint.RetryPolicy
 	request endpoint.Request
+	shown   Request // the request's head as it may be shown, once it was made
 }
 
 // read makes sense of a message in a delivery queue.
@@ -40,6 +42,13 @@ func read(l *lane, s *spec, m *queue.Message) *delivery {
 	}
 	// A state that can not be read is no reason to lose the delivery: its schedule starts anew.
 	dv.state, _ = DecodeState(m.State)
+	if l.kind == KindDestination { // whatever the target's policy is, what is tried again is what EventBridge does
+		dv.policy.EventBridge = true
+		dv.policy.PermanentAttempts = cmp.Or(dv.policy.PermanentAttempts, 1)
+	}
+	if dv.policy.EventBridge && dv.state.First.IsZero() {
+		dv.state.First = m.Sent
+	}
 	return dv
 }
 
@@ -50,37 +59,16 @@ func (d *Dispatcher) attempt(ctx context.Context, l *lane, s *spec, m *queue.Mes
 	if dv.fault != nil {
 		return d.refuse(ctx, dv, begun, codeInvalidJSON, dv.fault)
 	}
-	var res endpoint.Result
-	var step endpoint.Step
-	if s.sender != nil {
-		if dv.about.Hops+1 > endpoint.MaxHops {
-			return d.refuse(ctx, dv, begun, codeLoop, fmt.Errorf(
-				"the event has passed through %d topics and buses, which is taken for a loop", dv.about.Hops))
-		}
-		ev, err := event.Parse(m.Body)
-		if err != nil {
-			return d.refuse(ctx, dv, begun, codeInvalidJSON, err)
-		}
-		if err = d.send(ctx, dv, ev, &res); err != nil && ctx.Err() != nil {
-			return nil
-		}
-		if permanent, ok := errors.AsType[*PermanentError](err); ok {
-			code := permanent.Code
-			if code == "" {
-				code = codeClient
-			}
-			return d.refuse(ctx, dv, begun, code, permanent)
-		}
-		step = endpoint.Decide(res, dv.policy, dv.state.History, d.broker.Now(), rand.Float64)
-		if err != nil {
-			step.Verdict.Reason = cut(fmt.Sprintf("%s %s did not take the event: %v", l.kind, l.name.Name, err), 1024)
-		}
-	} else {
-		if err := dv.prepare(); err != nil {
-			return d.refuse(ctx, dv, begun, codeInvalidJSON, err)
-		}
-		res = d.client.Do(ctx, dv.request)
-		step = endpoint.Decide(res, dv.policy, dv.state.History, d.broker.Now(), rand.Float64)
+	if dv.policy.Expired(m.Sent, begun) {
+		return d.expire(ctx, dv, begun)
+	}
+	res, err := d.try(ctx, dv)
+	if permanent, ok := errors.AsType[*PermanentError](err); ok {
+		return d.refuse(ctx, dv, begun, cmp.Or(permanent.Code, codeClient), permanent)
+	}
+	step := endpoint.Decide(res, dv.policy, dv.state.History, d.broker.Now(), rand.Float64)
+	if err != nil {
+		step.Verdict.Reason = cut(err.Error(), 1024)
 	}
 	d.learn(ctx, l, &res, &step)
 	if step.Action == endpoint.ActionRelease {
@@ -114,6 +102,50 @@ func (d *Dispatcher) attempt(ctx context.Context, l *lane, s *spec, m *queue.Mes
 	}
 	o.attempt = a
 	return o
+}
+
+// try makes an attempt. An error that is a *PermanentError says why there can be none that makes sense, any other is the reason
+// why it failed, which the result does not tell.
+func (d *Dispatcher) try(ctx context.Context, dv *delivery) (endpoint.Result, error) {
+	switch s := dv.spec; {
+	case s.sender != nil:
+		return d.pass(ctx, dv)
+	case s.caller != nil:
+		called, err := s.caller.Call(ctx, dv.about, dv.message.Body)
+		if err != nil {
+			return called.Result, &PermanentError{Code: codeParameter, Err: err}
+		}
+		dv.shown = Request{URL: called.URL, Header: called.Header}
+		return called.Result, nil
+	}
+	if err := dv.prepare(); err != nil {
+		return endpoint.Result{}, &PermanentError{Code: codeInvalidJSON, Err: err}
+	}
+	res := d.client.Do(ctx, dv.request)
+	dv.shown = Request{URL: dv.spec.shownURL, Header: dv.spec.shownHeader(res.Sent)}
+	return res, nil
+}
+
+// pass makes an attempt to pass an event on to a topic or a bus.
+func (d *Dispatcher) pass(ctx context.Context, dv *delivery) (res endpoint.Result, err error) {
+	if dv.about.Hops+1 > endpoint.MaxHops {
+		return res, &PermanentError{Code: codeLoop, Err: fmt.Errorf(
+			"the event has passed through %d topics and buses, which is taken for a loop", dv.about.Hops)}
+	}
+	ev, err := event.Parse(dv.message.Body)
+	if err != nil {
+		return res, &PermanentError{Code: codeInvalidJSON, Err: err}
+	}
+	err = d.send(ctx, dv, ev, &res)
+	switch _, permanent := errors.AsType[*PermanentError](err); {
+	case err == nil:
+	case ctx.Err() != nil:
+		res.Class = endpoint.ClassInterrupted
+		err = nil
+	case !permanent:
+		err = fmt.Errorf("%s %s did not take the event: %w", dv.lane.kind, dv.lane.name.Name, err)
+	}
+	return res, err
 }
 
 // deadLetterPause is how long a delivery waits that could not be dead-lettered.
@@ -224,7 +256,7 @@ func (d *Dispatcher) record(dv *delivery, begun time.Time, res *endpoint.Result,
 	a.Durations.TTFB, a.Durations.Total = res.Phases.TTFB, res.Phases.Total
 	a.Remote, a.Resent = res.Phases.Remote, res.Phases.Resent
 	if dv.spec.sender == nil {
-		a.Request = Request{URL: dv.spec.shownURL, Header: dv.spec.shownHeader(res.Sent)}
+		a.Request = dv.shown
 		a.Response = Response{Header: res.Header, Body: res.Body, Truncated: res.Truncated}
 	}
 	return a
@@ -247,10 +279,30 @@ func (d *Dispatcher) describe(dv *delivery, begun time.Time) *Attempt {
 
 // refuse dead-letters a delivery for which no attempt can be made, or none that makes sense.
 func (d *Dispatcher) refuse(ctx context.Context, dv *delivery, begun time.Time, code string, reason error) *outcome {
-	o := &outcome{lane: dv.lane, settlement: queue.Settlement{Receipt: dv.message.Receipt}}
 	a := d.describe(dv, begun)
-	a.Outcome, a.Code, a.Reason = OutcomeDeadLettered, code, cut(reason.Error(), 1024)
-	dl := &endpoint.DeadLetter{Code: code, Message: a.Reason, Attempts: dv.state.Attempts}
+	a.Code, a.Reason = code, cut(reason.Error(), 1024)
+	return d.bury(ctx, dv, a, &endpoint.DeadLetter{Code: code, Message: a.Reason, Attempts: dv.state.Attempts})
+}
+
+// expire dead-letters a delivery that has become too old while it waited for an attempt.
+func (d *Dispatcher) expire(ctx context.Context, dv *delivery, begun time.Time) *outcome {
+	a := d.describe(dv, begun)
+	a.GiveUp, a.Code = endpoint.GiveUpAge, codeThrottling
+	a.Reason = fmt.Sprintf("it has waited for longer than %s", dv.policy.MaxAge)
+	if s := &dv.state; s.Attempts > 0 {
+		a.Code = errorCode(&endpoint.Result{Status: s.Status, Class: s.Class})
+		a.Reason = cut(a.Reason+"; the last attempt: "+s.Reason, 1024)
+	}
+	return d.bury(ctx, dv, a, &endpoint.DeadLetter{
+		Code: a.Code, Message: a.Reason, Attempts: dv.state.Attempts, Exhausted: exhausted(a.GiveUp),
+		Status: dv.state.Status, Class: dv.state.Class,
+	})
+}
+
+// bury dead-letters a delivery without an attempt.
+func (d *Dispatcher) bury(ctx context.Context, dv *delivery, a *Attempt, dl *endpoint.DeadLetter) *outcome {
+	o := &outcome{lane: dv.lane, settlement: queue.Settlement{Receipt: dv.message.Receipt}}
+	a.Outcome = OutcomeDeadLettered
 	if err := d.giveUp(ctx, o, a, dv, dl); err != nil {
 		d.cfg.OnFault(err)
 		o.settlement = queue.Settlement{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/duration"
 	"github.com/signalbox-mq/signalbox/event"
@@ -12,17 +13,18 @@ import (
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
-// Kinds of endpoints. Functions and the endpoints of topics' HTTP subscriptions are called; topics and buses get what is
-// theirs from a [Sender].
+// Kinds of endpoints. Functions, the endpoints of topics' HTTP subscriptions and API destinations are called; topics and buses get
+// what is theirs from a [Sender].
 const (
 	KindFunction     = "function"
 	KindSubscription = "subscription"
+	KindDestination  = "api-destination"
 	KindTopic        = "topic"
 	KindBus          = "bus"
 )
 
-// Catalog tables whose records have a delivery queue each, besides endpoint.FunctionTable and endpoint.SubscriptionTable.
-// They are topic.Table and rules.BusTable, which this package may not import.
+// Catalog tables whose records have a delivery queue each, besides endpoint.FunctionTable, endpoint.SubscriptionTable
+// and destination.Table. They are topic.Table and rules.BusTable, which this package may not import.
 const (
 	topicTable = "topics"
 	busTable   = "buses"
@@ -58,8 +60,8 @@ func (e *PermanentError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// Config has the settings of a [Dispatcher]. The zero value delivers to functions and HTTP subscriptions and records no
-// attempts.
+// Config has the settings of a [Dispatcher]. The zero value delivers to functions, HTTP subscriptions and API destinations, and
+// records no attempts.
 type Config struct {
 	// Attempts is the log in which every attempt is recorded; zero for none. AttemptRetention (default 7d) and
 	// AttemptMaxBytes (default 1 GiB) bound it; see Expiries.
@@ -69,6 +71,9 @@ type Config struct {
 
 	// Client has the settings for calls: the version in User-Agent, the egress guard, TLS, DNS and proxy.
 	Client endpoint.ClientConfig
+
+	// Tokens are had for API destinations here; nil means that the dispatcher has its own.
+	Tokens *destination.Tokens
 
 	// Senders pass deliveries on to other kinds of endpoints, by kind: KindTopic, KindBus. The delivery queues of a kind
 	// that has none are left alone.

@@ -19,6 +19,7 @@ const (
 	codeResource    = "NO_RESOURCE"
 	codeClient      = "SDK_CLIENT_ERROR"
 	codeInvalidJSON = "INVALID_JSON"
+	codeParameter   = "INVALID_PARAMETER"
 	codeLoop        = "LOOP"
 )
 
@@ -30,7 +31,7 @@ func errorCode(res *endpoint.Result) string {
 	case endpoint.ClassDNS, endpoint.ClassRefused, endpoint.ClassUnreachable, endpoint.ClassReset, endpoint.ClassTLS,
 		endpoint.ClassBody, endpoint.ClassProtocol:
 		return codeConnection
-	case endpoint.ClassEgress:
+	case endpoint.ClassEgress, endpoint.ClassAuthorization:
 		return codePermissions
 	}
 	switch res.Status {
@@ -103,6 +104,9 @@ func (l *lane) arn(s *spec) string {
 	n := l.name
 	if n.Name == "" {
 		return ""
+	}
+	if s.arn != "" {
+		return s.arn
 	}
 	if l.kind != KindSubscription {
 		return endpoint.TargetARN(n.Account, n.Region, l.kind, n.Name)

@@ -8,16 +8,18 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
-// Catalog tables of what operation has made of functions and of HTTP subscriptions, an [EndpointState] under the name of the
-// function or subscription. Files do not declare it, so no reload overwrites it.
+// Catalog tables of what operation has made of functions, HTTP subscriptions and API destinations, an [EndpointState] under the
+// name of each. Files do not declare it, so no reload overwrites it.
 const (
 	StateTable             = "endpoint-state"
 	SubscriptionStateTable = "subscription-endpoint-state"
+	DestinationStateTable  = "api-destination-state"
 )
 
 // EndpointState is an endpoint's operational state. It counts for the definition with that ID only, not for a later one of
@@ -49,34 +51,47 @@ func digestURL(u string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// callees are the tables of a kind of endpoints that are called over HTTP.
+// callees are a kind of endpoints that are called over HTTP.
 type callees struct {
-	endpoints *catalog.Table[endpoint.Endpoint]
-	states    *catalog.Table[EndpointState]
+	// spec makes what a snapshot defines under a name ready, and returns the ID of its record.
+	spec   func(snap *catalog.Snapshot, name catalog.Name) (s *spec, id uint64, err error)
+	states *catalog.Table[EndpointState]
 }
 
-func newCallees(definitions *catalog.Catalog, kind string) callees {
+// callees are those of a kind whose table has endpoints.
+func (d *Dispatcher) callees(kind string) callees {
+	endpoints := catalog.NewTable[endpoint.Endpoint](d.definitions, tableOf(kind))
 	return callees{
-		endpoints: catalog.NewTable[endpoint.Endpoint](definitions, tableOf(kind)),
-		states:    catalog.NewTable[EndpointState](definitions, stateTableOf(kind)),
+		states: catalog.NewTable[EndpointState](d.definitions, stateTableOf(kind)),
+		spec: func(snap *catalog.Snapshot, name catalog.Name) (*spec, uint64, error) {
+			defined, err := endpoints.At(snap, name)
+			if err != nil {
+				return nil, 0, err
+			}
+			s, err := newSpec(defined.Value, name.Name)
+			return s, defined.ID, err
+		},
 	}
 }
 
-// tables are those that have definitions of endpoints, and their states.
-func (d *Dispatcher) tables() (definitions, states []string) {
+// tables are those that have definitions of endpoints, and those that have what these depend on.
+func (d *Dispatcher) tables() (definitions, others []string) {
+	others = append(others, destination.ConnectionTable)
 	for kind := range d.called {
-		definitions, states = append(definitions, tableOf(kind)), append(states, stateTableOf(kind))
+		definitions, others = append(definitions, tableOf(kind)), append(others, stateTableOf(kind))
 	}
 	for kind := range d.cfg.Senders {
 		definitions = append(definitions, tableOf(kind))
 	}
-	return definitions, states
+	return definitions, others
 }
 
 func tableOf(kind string) string {
 	switch kind {
 	case KindSubscription:
 		return endpoint.SubscriptionTable
+	case KindDestination:
+		return destination.Table
 	case KindTopic:
 		return topicTable
 	case KindBus:
@@ -86,8 +101,11 @@ func tableOf(kind string) string {
 }
 
 func stateTableOf(kind string) string {
-	if kind == KindSubscription {
+	switch kind {
+	case KindSubscription:
 		return SubscriptionStateTable
+	case KindDestination:
+		return DestinationStateTable
 	}
 	return StateTable
 }
@@ -97,6 +115,8 @@ func kindOf(table string) string {
 	switch table {
 	case endpoint.SubscriptionTable, SubscriptionStateTable:
 		return KindSubscription
+	case destination.Table, DestinationStateTable:
+		return KindDestination
 	case topicTable:
 		return KindTopic
 	case busTable:
@@ -107,16 +127,20 @@ func kindOf(table string) string {
 
 // follow keeps the lanes as the definitions are, until ctx ends. loaded is called once they are for the first time.
 func (d *Dispatcher) follow(ctx context.Context, loaded func()) {
-	definitions, states := d.tables()
+	definitions, others := d.tables()
 	for ctx.Err() == nil {
 		snap := d.definitions.Snapshot()
 		d.loadAll(snap, definitions)
 		loaded()
-		for records, err := range d.definitions.Watch(ctx, snap.Revision(), append(states, definitions...)...) {
+		for records, err := range d.definitions.Watch(ctx, snap.Revision(), append(others, definitions...)...) {
 			if err != nil {
 				break // too much has changed to be told one by one
 			}
 			for i := range records {
+				if records[i].Table == destination.ConnectionTable {
+					d.connectionChanged(d.definitions.Snapshot(), &records[i])
+					continue
+				}
 				d.loadOne(d.definitions.Snapshot(), kindOf(records[i].Table), records[i].Name)
 			}
 			d.kick()
@@ -207,11 +231,7 @@ func (d *Dispatcher) specOf(snap *catalog.Snapshot, kind string, name catalog.Na
 	unusable := func(err error) (*spec, *Disabling) {
 		return &spec{limit: 1}, &Disabling{By: ByDefinition, Reason: err.Error()}
 	}
-	defined, err := of.endpoints.At(snap, name)
-	if err != nil {
-		return unusable(err)
-	}
-	s, err := newSpec(defined.Value, name.Name)
+	s, id, err := of.spec(snap, name)
 	if err != nil {
 		return unusable(err)
 	}
@@ -221,7 +241,7 @@ func (d *Dispatcher) specOf(snap *catalog.Snapshot, kind string, name catalog.Na
 		return s, nil
 	case err != nil:
 		return s, &Disabling{By: ByDefinition, Reason: err.Error()}
-	case state.Value.ID != defined.ID || !state.Value.Disabled.holds(defined.Value.URL):
+	case state.Value.ID != id || !state.Value.Disabled.holds(s.endpoint.URL):
 		return s, nil
 	}
 	return s, state.Value.Disabled
@@ -244,7 +264,7 @@ func (d *Dispatcher) removeLocked(l *lane) {
 	d.retired[l.id] = l
 }
 
-// Disable stops attempts to an endpoint of a kind that is called (KindFunction, KindSubscription) until Enable, durably. Its
+// Disable stops attempts to an endpoint of a kind that is called (KindFunction, KindSubscription, KindDestination) until Enable, durably. Its
 // deliveries wait in their queue. Errors: catalog.ErrNotFound.
 func (d *Dispatcher) Disable(ctx context.Context, kind string, name catalog.Name, reason string) error {
 	return d.setDisabled(ctx, kind, name, &Disabling{By: ByOperator, Reason: reason, Since: d.broker.Now()}, 0)

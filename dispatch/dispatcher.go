@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -20,6 +21,7 @@ type Dispatcher struct {
 	definitions *catalog.Catalog
 	called      map[string]callees // by kind, those that are called over HTTP
 	client      *endpoint.Client
+	tokens      *destination.Tokens
 	permits     queue.Shared // for rates over all nodes; nil if the store is for one
 	settler     *settler
 
@@ -60,16 +62,19 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, cfg Config) (*Dispa
 	cfg.Shared = cfg.Shared || shared
 	d := &Dispatcher{
 		cfg: cfg, broker: broker, store: broker.Store(), definitions: definitions,
-		called: map[string]callees{
-			KindFunction:     newCallees(definitions, KindFunction),
-			KindSubscription: newCallees(definitions, KindSubscription),
-		},
 		client:  endpoint.NewClient(cfg.Client),
+		tokens:  cfg.Tokens,
 		permits: permits,
 		kicked:  make(chan struct{}, 1),
 		work:    newWorkers(),
 		failed:  make(chan error, 1),
 		lanes:   map[queue.ID]*lane{}, named: map[laneName]*lane{}, retired: map[queue.ID]*lane{},
+	}
+	if d.tokens == nil {
+		d.tokens = destination.NewTokens(d.client)
+	}
+	d.called = map[string]callees{
+		KindFunction: d.callees(KindFunction), KindSubscription: d.callees(KindSubscription), KindDestination: d.destinations(),
 	}
 	d.settler = newSettler(d)
 	return d, nil

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -72,6 +73,10 @@ type spec struct {
 	lease    time.Duration
 	limit    int
 	sender   Sender // nil for what is called
+	// For an API destination: what calls it, its ARN, and which state of its connection it was made with.
+	caller     *destination.Caller
+	arn        string
+	connection connectionState
 }
 
 const (
@@ -132,7 +137,7 @@ func (s *spec) setsHeaders() bool {
 
 // setSpec gives the lane a definition, new or changed.
 func (l *lane) setSpec(s *spec) {
-	moved := l.spec != nil && l.spec.endpoint.URL != s.endpoint.URL
+	moved := l.spec != nil && (l.spec.endpoint.URL != s.endpoint.URL || l.spec.connection != s.connection)
 	l.spec = s
 	if l.window < 1 || moved {
 		l.window = 1

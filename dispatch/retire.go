@@ -115,7 +115,7 @@ func (d *Dispatcher) awaitAttempts(ctx context.Context, l *lane) error {
 // retireOne makes the dead letter of a delivery whose endpoint is gone.
 func (d *Dispatcher) retireOne(ctx context.Context, l *lane, s *spec, m *queue.Message) (*outcome, error) {
 	dv := read(l, s, m)
-	if s.sender == nil && s.request.URL != "" && dv.fault == nil {
+	if s.sender == nil && s.caller == nil && s.request.URL != "" && dv.fault == nil {
 		_ = dv.prepare() // what can not be read goes as it is
 	}
 	o := &outcome{lane: l, settlement: queue.Settlement{Receipt: m.Receipt}}

@@ -168,7 +168,7 @@ func Parse(data []byte) (Event, error) {
 		case "replay-name":
 			return in.text(1<<7, "replay-name", v, &e.ReplayName)
 		case "resources":
-			return in.resources(1<<8, "resources", v)
+			return in.resources(1<<8, "resources", v, anyString)
 		case "detail":
 			e.Detail = v.compact()
 			return in.once(1<<9, "detail")

@@ -54,6 +54,23 @@ func TestParseEnvelopeOfAWS(t *testing.T) {
 	}
 }
 
+// TestTextsOfAnyContent come back: AWS's clients may put any, and what was accepted is read again.
+func TestTextsOfAnyContent(t *testing.T) {
+	t.Parallel()
+	const text = "\x00\v\x7f\u0085\uffff\"\\"
+	e := event.Event{
+		ID: "1", Source: text, Type: text, Account: "111122223333", Region: "r", Resources: []string{text, ""}, Detail: json.RawMessage(`{}`),
+		Time: time.Date(2017, 12, 22, 18, 43, 48, 0, time.UTC),
+	}
+	got, err := event.Parse(e.AppendEventBridge(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(e, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestJSONInterfaces(t *testing.T) {
 	t.Parallel()
 	e, err := event.Parse([]byte(envelope))

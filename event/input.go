@@ -38,14 +38,11 @@ func (i *input) text(bit uint32, field string, v rawValue, to *string) error {
 	if err := i.once(bit, field); err != nil {
 		return err
 	}
-	if v.text[0] != '"' {
-		return i.invalid(field, reasonString)
+	text, reason := anyString(v.text)
+	if reason != "" {
+		return i.invalid(field, reason)
 	}
-	text, ok := unquote(v.text)
-	if !ok {
-		return i.invalid(field, "must not contain half a surrogate pair")
-	}
-	*to = string(text)
+	*to = text
 	return nil
 }
 
@@ -125,12 +122,12 @@ func (i *input) setExtension(prefix, name string, value Value) error {
 	return nil
 }
 
-// resources reads an array of strings. null counts as absent.
-func (i *input) resources(bit uint32, field string, v rawValue) error {
+// resources reads an array of strings, each by read. null counts as absent.
+func (i *input) resources(bit uint32, field string, v rawValue, read func(quoted []byte) (string, string)) error {
 	if err := i.once(bit, field); err != nil || v.isNull() {
 		return err
 	}
-	list, reason := parseStrings(v.text)
+	list, reason := parseStrings(v.text, read)
 	if reason != "" {
 		return i.invalid(field, reason)
 	}
@@ -138,8 +135,8 @@ func (i *input) resources(bit uint32, field string, v rawValue) error {
 	return nil
 }
 
-// parseStrings reads a JSON array of strings; reason is "" when data is one. An empty array is nil.
-func parseStrings(data []byte) (list []string, reason string) {
+// parseStrings reads a JSON array of strings, each by read; reason is "" when data is one. An empty array is nil.
+func parseStrings(data []byte, read func(quoted []byte) (string, string)) (list []string, reason string) {
 	const wrong = "must be an array of strings"
 	s := scanner{data: data}
 	if s.first() != '[' {
@@ -150,7 +147,7 @@ func parseStrings(data []byte) (list []string, reason string) {
 		if err != nil {
 			return err
 		}
-		text, reason := attributeString(v.text)
+		text, reason := read(v.text)
 		if reason != "" {
 			return errors.New(reason)
 		}

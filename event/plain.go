@@ -31,7 +31,7 @@ func (in Intake) plain(s *scanner, index int) (Event, error) {
 		case "time":
 			return i.time(1<<4, "time", v)
 		case "resources":
-			return i.resources(1<<5, "resources", v)
+			return i.resources(1<<5, "resources", v, attributeString)
 		case "extensions":
 			return i.plainExtensions(1<<6, v)
 		case "specversion":

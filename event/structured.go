@@ -113,7 +113,7 @@ func (i *input) required(prefix, specversion string) error {
 }
 
 func (i *input) setResources(field, list string) error {
-	resources, reason := parseStrings([]byte(list))
+	resources, reason := parseStrings([]byte(list), anyString)
 	if reason != "" {
 		return i.invalid(field, "must be the text of a JSON array of strings")
 	}

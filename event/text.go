@@ -78,17 +78,32 @@ func unhex(c byte) (byte, bool) {
 	return 0, false
 }
 
+// anyString reads a JSON string of any content, for the envelope, which AWS clients may fill as they like. reason is "" when it is
+// one.
+func anyString(raw []byte) (s, reason string) {
+	text, reason := stringText(raw)
+	return string(text), reason
+}
+
 // attributeString reads an attribute's string from its JSON text; reason is "" when it is one that
 // CloudEvents allows.
 func attributeString(raw []byte) (s, reason string) {
+	text, reason := stringText(raw)
+	if reason == "" {
+		reason = textReason(text)
+	}
+	return string(text), reason
+}
+
+func stringText(raw []byte) (text []byte, reason string) {
 	if raw[0] != '"' {
-		return "", reasonString
+		return nil, reasonString
 	}
 	text, ok := unquote(raw)
 	if !ok {
-		return "", "must not contain half a surrogate pair"
+		return nil, "must not contain half a surrogate pair"
 	}
-	return string(text), textReason(text)
+	return text, ""
 }
 
 // textReason says why text can not be a CloudEvents string, "" when it can. text is valid UTF-8.

@@ -30,6 +30,37 @@ func TestAWSOfOtherOrigins(t *testing.T) {
 	}
 }
 
+// TestLinksOfMessages checks that the links in messages of SNS can be followed from a page of any origin, by a person in a browser and
+// not by what the page itself fetches, and that no other action can.
+func TestLinksOfMessages(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	for _, c := range []struct {
+		target, mode, dest string
+		forbidden          bool
+	}{
+		{"/?Action=ConfirmSubscription&TopicArn=a&Token=t", "navigate", "document", false},
+		{"/?Action=Unsubscribe&SubscriptionArn=a", "navigate", "document", false},
+		{"/?Action=Unsubscribe&SubscriptionArn=a", "navigate", "iframe", true},
+		{"/?Action=Unsubscribe&SubscriptionArn=a", "no-cors", "image", true},
+		{"/?Action=Unsubscribe&SubscriptionArn=a", "", "", true},
+		{"/?Action=DeleteTopic&TopicArn=a", "navigate", "document", true},
+		{"/?Action=Unsubscribe&Action=DeleteTopic&TopicArn=a", "navigate", "document", true},
+		{"/?Action=Unsubscribe&%zz", "navigate", "document", true},
+		{"/000000000000/orders?Action=Unsubscribe", "navigate", "document", true},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.target, nil)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Sec-Fetch-Mode", c.mode)
+		r.Header.Set("Sec-Fetch-Dest", c.dest)
+		w := httptest.NewRecorder()
+		e.server.ServeHTTP(w, r)
+		if forbidden := strings.Contains(w.Body.String(), "cross_origin"); forbidden != c.forbidden {
+			t.Errorf("%s, %s, %s: %d %s", c.target, c.mode, c.dest, w.Code, w.Body)
+		}
+	}
+}
+
 // TestAWSByOtherMethods checks that nothing but POST and GET acts. HEAD and OPTIONS come from pages of other origins unasked.
 func TestAWSByOtherMethods(t *testing.T) {
 	t.Parallel()

@@ -81,6 +81,7 @@ func TestDocsHaveEveryMetric(t *testing.T) {
 	m.Hook("s", "published")
 	m.Expired(1)
 	m.Transfer("rule", "failed", 1)
+	m.Scheduled("b", "r", true, 1)
 	m.WatchEndpoints(statuses{{Kind: dispatch.KindFunction, Name: named("f")}})
 	m.WatchStore(func() (bool, uint64, bool) { return false, 1, true })
 	w := httptest.NewRecorder()

@@ -29,6 +29,8 @@ type Metrics struct {
 	expired   prometheus.Counter
 	transfers *prometheus.CounterVec
 	missed    *prometheus.CounterVec
+	fired     *prometheus.CounterVec
+	skipped   *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics with a registry of their own, which also tells about the process and the Go runtime.
@@ -67,9 +69,16 @@ func NewMetrics() *Metrics {
 		missed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "router_transfer_missed_total", Help: "Messages that retention removed before a transfer read them, by kind.",
 		}, []string{"kind"}),
+		fired: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "router_schedules_fired_total", Help: "Times that a rule was fired by its schedule, by bus and rule.",
+		}, []string{"bus", "rule"}),
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "router_schedules_skipped_total", Help: "Times that a rule was due by its schedule and was not fired, because no router ran, by bus and rule.",
+		}, []string{"bus", "rule"}),
 	}
 	m.registry.MustRegister(
 		m.requests, m.published, m.matched, m.failedIfs, m.attempts, m.attempt, m.hooks, m.expired, m.transfers, m.missed,
+		m.fired, m.skipped,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

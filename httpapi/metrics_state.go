@@ -114,3 +114,9 @@ func (m *Metrics) Transfer(kind, outcome string, missed int64) {
 	m.transfers.WithLabelValues(kind, outcome).Inc()
 	m.missed.WithLabelValues(kind).Add(float64(missed))
 }
+
+// Scheduled counts a time that a rule was fired by its schedule, and how many times that it was due were skipped.
+func (m *Metrics) Scheduled(bus, rule string, fired bool, skipped int64) {
+	m.fired.WithLabelValues(bus, rule).Add(oneIf(fired))
+	m.skipped.WithLabelValues(bus, rule).Add(float64(skipped))
+}

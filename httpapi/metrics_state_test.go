@@ -41,6 +41,8 @@ func TestEndpointMetrics(t *testing.T) {
 	m.WatchStore(func() (bool, uint64, bool) { return full, 4096, !full })
 	m.Transfer("rule", "failed", 0)
 	m.Transfer("rule", "completed", 7)
+	m.Scheduled("default", "nightly", true, 0)
+	m.Scheduled("default", "nightly", false, 9)
 	got := served(m)
 	labels := `{account="000000000000",endpoint="function:f",region="us-east-1"`
 	for _, want := range []string{
@@ -56,6 +58,8 @@ func TestEndpointMetrics(t *testing.T) {
 		`router_transfers_total{kind="rule",outcome="failed"} 1`,
 		`router_transfers_total{kind="rule",outcome="completed"} 1`,
 		`router_transfer_missed_total{kind="rule"} 7`,
+		`router_schedules_fired_total{bus="default",rule="nightly"} 1`,
+		`router_schedules_skipped_total{bus="default",rule="nightly"} 9`,
 	} {
 		if !strings.Contains(got, "\n"+want) {
 			t.Errorf("the metrics lack %s", want)

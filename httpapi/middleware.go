@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -61,12 +62,26 @@ func (s *Server) middleware(next http.Handler) http.Handler {
 
 // asItActs is the request as the protection has to see it: a GET of the AWS Query protocol may change something, and so counts as a POST.
 func (s *Server) asItActs(r *http.Request) *http.Request {
-	if r.Method != http.MethodGet || s.parts.AWS == nil || !s.parts.AWS.Takes(r) {
+	if r.Method != http.MethodGet || s.parts.AWS == nil || !s.parts.AWS.Takes(r) || followsLink(r) {
 		return r
 	}
 	post := *r
 	post.Method = http.MethodPost
 	return &post
+}
+
+// followsLink says whether somebody follows a link of a message of SNS in a browser, to confirm a subscription or to end one. The
+// page that the link is on may be of any origin: it can not know the token, or the UUID of the subscription, but from the message.
+func followsLink(r *http.Request) bool {
+	if r.URL.Path != "/" || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document" {
+		return false
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || len(query["Action"]) != 1 {
+		return false
+	}
+	action := query.Get("Action")
+	return action == "ConfirmSubscription" || action == "Unsubscribe"
 }
 
 // panicked logs a panic, and answers if nothing was answered yet; else it returns false.

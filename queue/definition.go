@@ -30,6 +30,8 @@ const (
 	Deliveries Role = 1
 	// TopicLog is the log of the FIFO topic that the record defines.
 	TopicLog Role = 2
+	// Schedules is the queue of what is due by the schedules of the rules of the bus that the record defines.
+	Schedules Role = 3
 )
 
 const roleBits = 3

@@ -39,10 +39,11 @@ type Window struct {
 	Listed bool `json:"listed,omitempty"`
 }
 
-// wants says whether an event is the transfer's to bring, if the rule matches it.
+// wants says whether an event is the transfer's to bring, if the rule matches it. The event of a schedule is only its own
+// rule's, which did not match it but is recorded with it.
 func (b *Backfill) wants(match *Match, at queue.Position) bool {
 	if match.Revision < b.Before { // what was replayed then is there as it was published, too
-		return at.Sequence >= b.StartAt && match.Replay == ""
+		return at.Sequence >= b.StartAt && match.Replay == "" && match.Schedule == ""
 	}
 	if !match.replayedTo(b.Rule) {
 		return false
@@ -59,7 +60,7 @@ func (b *Backfill) wants(match *Match, at queue.Position) bool {
 	}
 	for _, w := range b.Windows {
 		if w.From <= match.Revision && match.Revision < w.Until {
-			return kept || !w.Listed
+			return kept || !w.Listed && match.Schedule == ""
 		}
 	}
 	return false
@@ -105,7 +106,7 @@ func (e *Engine) ruleOf(params *Backfill, t *queue.Transfer) (*busState, *compil
 	if !ok || bus.log != t.Source {
 		return nil, nil, fmt.Errorf("%w: the bus %s was deleted", queue.ErrTransferCancelled, params.Bus)
 	}
-	if rule, ok := bus.rules[params.RuleID]; ok {
+	if rule := bus.rules.get(params.RuleID); rule != nil {
 		return bus, rule, nil
 	}
 	if broken, ok := bus.broken[params.RuleID]; ok {
@@ -128,7 +129,10 @@ func (o *outgoing) backfill(ctx context.Context, params *Backfill, rule *compile
 	if err != nil {
 		return nil, fmt.Errorf("reading retained event %s: %w", m.ID, err)
 	}
-	holds, err := rule.matches(&ev, m.Body)
+	holds := !rule.disabled
+	if match.Schedule == "" {
+		holds, err = rule.matches(&ev, m.Body)
+	}
 	if err != nil || !holds {
 		return nil, err
 	}
@@ -144,6 +148,9 @@ func (o *outgoing) backfill(ctx context.Context, params *Backfill, rule *compile
 
 // matches says whether one rule matches an event. A condition that can not be evaluated does not hold.
 func (r *compiledRule) matches(ev *event.Event, eventJSON []byte) (bool, error) {
+	if !r.matching() {
+		return false, nil
+	}
 	matched, err := r.pattern.Matches(eventJSON)
 	if err != nil || !matched {
 		return false, err

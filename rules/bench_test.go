@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -57,6 +58,29 @@ func BenchmarkRuleChange(b *testing.B) {
 				i++
 				e.rule("r0", to("q", fmt.Sprintf(`{"detail":{"n":[%d]}}`, n+i)))
 				e.reconcile()
+				e.publishOne("order", numbered(-1))
+			}
+		})
+	}
+}
+
+// BenchmarkPutRule makes or changes, as a client does, one rule of a bus that has many, and publishes.
+func BenchmarkPutRule(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		b.Run(fmt.Sprint(n, " rules"), func(b *testing.B) {
+			e := newEnv(b)
+			var changes []catalog.Change
+			for i := range n {
+				rule := rules.Rule{When: json.RawMessage(fmt.Sprintf(`{"source":["s%d"],"detail":{"n":[%d]}}`, i%100, i))}
+				changes = append(changes, e.rules.Creating(ruleNamed(fmt.Sprintf("r%d", i)), rule))
+			}
+			e.must(e.definitions.Apply(b.Context(), catalog.Set{Changes: changes}))
+			e.publishOne("order", numbered(-1))
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				i++
+				e.putRule(rules.DefaultBus, "new", rules.Rule{When: json.RawMessage(fmt.Sprintf(`{"source":["x"],"detail":{"n":[%d]}}`, i))})
 				e.publishOne("order", numbered(-1))
 			}
 		})

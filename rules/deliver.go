@@ -27,6 +27,8 @@ type outgoing struct {
 	// now is when the event is, or was, published.
 	now  time.Time
 	hops int
+	// trace is the header X-Amzn-Trace-Id that goes along, empty for none.
+	trace string
 	// replay keeps apart what a replay makes of an event; see Match.space. It is empty for a publish.
 	replay string
 	// publishing says that definitions must not be made on the way: errNoDeadLetters says that this is needed.
@@ -98,7 +100,7 @@ func (o *outgoing) payload(r *compiledRule, t *compiledTarget) (payload, error) 
 
 func (o *outgoing) group(t *compiledTarget) (string, error) {
 	if t.group == nil {
-		return "", nil
+		return t.groupText, nil
 	}
 	group, ok := t.group.Text(o.json)
 	if !ok {
@@ -108,7 +110,7 @@ func (o *outgoing) group(t *compiledTarget) (string, error) {
 }
 
 func (o *outgoing) queueEntry(id uuid.UUID, t *compiledTarget, p payload) (queue.Entry, error) {
-	q, err := o.engine.broker.Lookup(catalog.Name{Account: o.bus.Account, Region: o.bus.Region, Name: t.name})
+	q, err := o.engine.broker.Lookup(t.receiver(o.bus))
 	if errors.Is(err, queue.ErrNotFound) {
 		return queue.Entry{}, &undeliverableError{code: "NO_RESOURCE", reason: "queue " + t.name + " does not exist"}
 	}
@@ -119,6 +121,9 @@ func (o *outgoing) queueEntry(id uuid.UUID, t *compiledTarget, p payload) (queue
 	send := queue.Send{ID: id, Body: p.body, SizeExempt: true}
 	if send.Group, err = o.group(t); err != nil {
 		return queue.Entry{}, err
+	}
+	if o.trace != "" {
+		send.System = []queue.Attribute{{Name: "AWSTraceHeader", Type: "String", Value: []byte(o.trace)}}
 	}
 	if q.Definition.FIFO {
 		send.DedupID = o.event.ID
@@ -133,10 +138,9 @@ func (o *outgoing) queueEntry(id uuid.UUID, t *compiledTarget, p payload) (queue
 	return entry, nil
 }
 
-// endpointEntry makes a message in the delivery queue of a function, a topic or a bus.
+// endpointEntry makes a message in the delivery queue of a function, an API destination, a topic or a bus.
 func (o *outgoing) endpointEntry(ctx context.Context, id uuid.UUID, r *compiledRule, t *compiledTarget, p payload) (queue.Entry, error) {
-	name := catalog.Name{Account: o.bus.Account, Region: o.bus.Region, Name: t.name}
-	record, ok, err := o.engine.definitions.Find(ctx, endpointTable(t.kind), name)
+	record, ok, err := o.engine.definitions.Find(ctx, endpointTable(t.kind), t.receiver(o.bus))
 	if err != nil {
 		return queue.Entry{}, err
 	}
@@ -153,7 +157,16 @@ func (o *outgoing) endpointEntry(ctx context.Context, id uuid.UUID, r *compiledR
 		Published: o.now.UnixMilli(), Hops: o.hops, Retry: t.retry, DeadLetter: t.deadLetter,
 	}
 	body := p.body
-	if p.transformed {
+	switch {
+	case t.verbatim && (t.kind == KindFunction || t.kind == KindAPIDestination):
+		delivery.Verbatim = &endpoint.Verbatim{ContentType: "application/json"}
+		if o.trace != "" {
+			delivery.Verbatim.Header = map[string]string{"X-Amzn-Trace-Id": o.trace}
+		}
+		if delivery.HTTP, err = o.parameters(t); err != nil {
+			return queue.Entry{}, err
+		}
+	case p.transformed:
 		delivery.Transformed = true
 		detail := json.RawMessage(p.body)
 		if !json.Valid(detail) {
@@ -182,6 +195,35 @@ func (o *outgoing) endpointEntry(ctx context.Context, id uuid.UUID, r *compiledR
 	}, nil
 }
 
+// parameters returns what the target adds to a request. A header or a query parameter for which the event has no value is left
+// out; without a part of the path there is nothing to call.
+func (o *outgoing) parameters(t *compiledTarget) (*endpoint.HTTPParameters, error) {
+	if t.http == nil {
+		return nil, nil
+	}
+	p := &endpoint.HTTPParameters{}
+	for i := range t.http.path {
+		v := &t.http.path[i]
+		text, ok := v.of(o.json)
+		if !ok {
+			return nil, &undeliverableError{code: "INVALID_PARAMETER", reason: fmt.Sprintf("http.path: the event has no text or number at %s", v.path)}
+		}
+		p.Path = append(p.Path, text)
+	}
+	p.Header, p.Query = o.values(t.http.header), o.values(t.http.query)
+	return p, nil
+}
+
+func (o *outgoing) values(of map[string]httpValue) map[string]string {
+	values := make(map[string]string, len(of))
+	for key, v := range of {
+		if text, ok := v.of(o.json); ok {
+			values[key] = text
+		}
+	}
+	return values
+}
+
 // deadLetter adds the dead letter of what can not be delivered.
 func (o *outgoing) deadLetter(
 	ctx context.Context, r *compiledRule, t *compiledTarget, id uuid.UUID, d Delivery, body []byte, failure *undeliverableError,
@@ -190,9 +232,10 @@ func (o *outgoing) deadLetter(
 	if err != nil {
 		return d, err
 	}
+	receiver := t.receiver(o.bus)
 	reason := endpoint.DeadLetter{
 		RuleARN:   endpoint.RuleARN(o.bus.Account, o.bus.Region, o.bus.Name, r.name),
-		TargetARN: endpoint.TargetARN(o.bus.Account, o.bus.Region, t.kind, t.name),
+		TargetARN: endpoint.TargetARN(receiver.Account, receiver.Region, t.kind, t.name),
 		Code:      failure.code, Message: failure.reason,
 		Origin: o.event.ID, Delivery: d.ID,
 	}

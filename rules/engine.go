@@ -44,8 +44,14 @@ type Config struct {
 	// watch. It is called by the publisher's goroutine, concurrently, and must not wait.
 	// Replayed events are not among them.
 	OnPublished func(bus catalog.Name, ev *event.Event, match *Match)
-	// OnFault, when set, is told of what keeps a replay from going on, and of archived events that one had to leave out. It must
-	// not wait.
+	// OnScheduled, when set, is told of what became of the times at which rules were due: see [Engine.RunSchedules]. It must not
+	// wait.
+	OnScheduled func(s Scheduled)
+	// OnDeleted, when set, is told of the records of buses and archives that were deleted, so that it ends their queues; before
+	// has them still.
+	OnDeleted func(records []catalog.Record, before *catalog.Snapshot)
+	// OnFault, when set, is told of what keeps a schedule from being followed or a replay from going on, and of archived events
+	// that one had to leave out. It must not wait.
 	OnFault func(error)
 }
 
@@ -129,12 +135,17 @@ func endpointTable(kind string) string {
 		return topicTable
 	case KindBus:
 		return BusTable
+	case KindAPIDestination:
+		return destinationTable
 	}
 	return endpoint.FunctionTable
 }
 
-// topicTable is topic.Table, which this package may not import.
-const topicTable = "topics"
+// topicTable and destinationTable are topic.Table and destination.Table, which this package may not import.
+const (
+	topicTable       = "topics"
+	destinationTable = "api-destinations"
+)
 
 // LogOf returns the log that holds a bus's retained events, or an error wrapping [ErrBusNotFound].
 func (e *Engine) LogOf(name catalog.Name) (queue.ID, error) {

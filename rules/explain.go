@@ -38,9 +38,17 @@ func (e *Engine) Explain(ctx context.Context, name catalog.Name, ev *event.Event
 	}
 	eventJSON := ev.AppendEventBridge(nil)
 	env := NewEnv(ev)
-	verdicts := make([]Verdict, 0, len(bus.rules)+len(bus.broken))
-	for _, rule := range bus.rules {
+	verdicts := make([]Verdict, 0, bus.rules.size+len(bus.broken))
+	for rule := range bus.rules.all() {
 		v := Verdict{Rule: rule.name, Paused: rule.paused, Revision: rule.revision, Created: rule.created}
+		if !rule.matching() {
+			v.Field, v.Reason = "disabled", "the rule is disabled"
+			if !rule.disabled {
+				v.Field, v.Reason = "when", "the rule has a schedule only"
+			}
+			verdicts = append(verdicts, v)
+			continue
+		}
 		why, matched, err := rule.pattern.Explain(eventJSON)
 		switch {
 		case err != nil:

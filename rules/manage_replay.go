@@ -17,7 +17,6 @@ var (
 	ErrReplayNotFound = errors.New("replay does not exist")
 	ErrReplayEnded    = errors.New("replay has ended or is being cancelled")
 	ErrTooManyReplays = errors.New("too many replays are running")
-	errNotBuilt       = errors.New("not there yet")
 )
 
 const (

@@ -24,6 +24,9 @@ type Match struct {
 	Hops int `json:"hops,omitempty"`
 	// Origin is the ID of the event that a bus or topic passed on as this one; empty if it was published directly.
 	Origin string `json:"origin,omitempty"`
+	// Schedule is the expression by which the event was due; empty for a published one. The event was not matched: Rules is the
+	// rule of the schedule.
+	Schedule string `json:"schedule,omitempty"`
 	// Replay is, for an event that a replay has published again, the replay's name, and ReplayID its identity. ReplayRules are
 	// the rules that it was for, none for all.
 	Replay      string   `json:"replay,omitempty"`

@@ -30,6 +30,9 @@ func (m *Match) attribute() queue.Attribute {
 	if m.Origin != "" {
 		dst = appendMatchText(dst, `,"origin":`, m.Origin)
 	}
+	if m.Schedule != "" {
+		dst = appendMatchText(dst, `,"schedule":`, m.Schedule)
+	}
 	if m.Replay != "" {
 		dst = appendMatchText(dst, `,"replay":`, m.Replay)
 	}

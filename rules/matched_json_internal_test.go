@@ -34,7 +34,8 @@ func TestMatchJSON(t *testing.T) {
 		m := &Match{
 			Revision: rapid.Uint64().Draw(t, "revision"), Hops: rapid.IntRange(0, 9).Draw(t, "hops"), Origin: text.Draw(t, "origin"),
 			Rules: rapid.SliceOfN(rule, 0, 3).Draw(t, "rules"), Failed: rapid.SliceOfN(failed, 0, 3).Draw(t, "failed"),
-			Replay: text.Draw(t, "replay"), ReplayID: text.Draw(t, "replayID"), ReplayRules: rapid.SliceOfN(text, 0, 3).Draw(t, "replayRules"),
+			Schedule: text.Draw(t, "schedule"),
+			Replay:   text.Draw(t, "replay"), ReplayID: text.Draw(t, "replayID"), ReplayRules: rapid.SliceOfN(text, 0, 3).Draw(t, "replayRules"),
 		}
 		want, err := json.Marshal(m)
 		if err != nil {

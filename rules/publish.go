@@ -31,6 +31,9 @@ type Publish struct {
 	// Events, 1 to 1000, are complete and valid, as package event's decoders leave them. Account and Region are set to
 	// the bus's where they are empty.
 	Events []event.Event
+	// Traces has, for each of the events, the header X-Amzn-Trace-Id that targets get with it, empty for none; nil for none at
+	// all. It is not kept with the event: a replay has none.
+	Traces []string
 	// Token, when not empty, makes the publish idempotent for Window (up to 7d): a repeat publishes nothing and gets the
 	// first answer, with Duplicate set.
 	Token  string
@@ -62,30 +65,41 @@ func (e *Engine) Publish(ctx context.Context, p Publish) ([]Published, error) {
 	if p.Token != "" && (p.Window < time.Millisecond || p.Window > MaxDedup) {
 		return nil, &InvalidError{Field: "window", Reason: "must be between 1ms and 7d"}
 	}
-	// A publish that a deleted queue gets in the way of is matched again, against what is there now.
 	var done progress
-	defer func() { // what was committed before an error, too
-		for _, t := range done.told {
-			e.config.OnPublished(p.Bus, t.event, t.match)
+	defer e.tell(p.Bus, &done) // what was committed before an error, too
+	err := e.matching(ctx, p.Bus, func() error {
+		if err := e.ensureBus(ctx, p.Bus); err != nil {
+			return err
 		}
-	}()
+		return e.publish(ctx, &p, &done)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("publishing to bus %s: %w", p.Bus.Name, err)
+	}
+	return done.published, nil
+}
+
+// matching calls publish, and again, against what is there then, if a deleted queue got in its way, or the one for dead letters
+// was to be made first.
+func (e *Engine) matching(ctx context.Context, bus catalog.Name, publish func() error) error {
 	for attempt := 0; ; attempt++ {
-		err := e.ensureBus(ctx, p.Bus)
-		if err == nil {
-			err = e.publish(ctx, &p, &done)
-		}
+		err := publish()
 		if errors.Is(err, errNoDeadLetters) && attempt < 3 {
-			if _, err = e.broker.EnsureDeadLetters(context.WithoutCancel(ctx), p.Bus.Account, p.Bus.Region); err == nil {
+			if _, err = e.broker.EnsureDeadLetters(context.WithoutCancel(ctx), bus.Account, bus.Region); err == nil {
 				continue
 			}
 		}
 		if errors.Is(err, queue.ErrDropped) && attempt < 3 {
 			continue
 		}
-		if err != nil {
-			return nil, fmt.Errorf("publishing to bus %s: %w", p.Bus.Name, err)
-		}
-		return done.published, nil
+		return err
+	}
+}
+
+// tell tells OnPublished of what was committed.
+func (e *Engine) tell(bus catalog.Name, done *progress) {
+	for _, t := range done.told {
+		e.config.OnPublished(bus, t.event, t.match)
 	}
 }
 
@@ -115,9 +129,12 @@ func (e *Engine) publish(ctx context.Context, p *Publish, done *progress) error 
 	group := newCommit(e, snap, bus, p, done)
 	rest := p.Events[len(done.published):]
 	for i := range rest {
-		ev := &rest[i]
+		ev, trace := &rest[i], ""
+		if p.Traces != nil {
+			trace = p.Traces[len(p.Events)-len(rest)+i]
+		}
 		if bus.def.Dedup == 0 || ev.ProducerID == "" || p.Token != "" {
-			if err := group.add(ctx, ev); err != nil {
+			if err := group.add(ctx, ev, trace); err != nil {
 				return err
 			}
 			continue
@@ -128,7 +145,7 @@ func (e *Engine) publish(ctx context.Context, p *Publish, done *progress) error 
 		}
 		one := newCommit(e, snap, bus, p, done)
 		one.token, one.window = dedupToken(ev.Source, ev.ProducerID), time.Duration(bus.def.Dedup)
-		if err := one.add(ctx, ev); err != nil {
+		if err := one.add(ctx, ev, trace); err != nil {
 			return err
 		}
 		if err := one.flush(ctx); err != nil {
@@ -172,26 +189,31 @@ func newCommit(e *Engine, snap *snapshot, bus *busState, p *Publish, done *progr
 }
 
 // add matches one event and adds its log entry and its deliveries.
-func (c *commit) add(ctx context.Context, ev *event.Event) error {
+func (c *commit) add(ctx context.Context, ev *event.Event, trace string) error {
 	if ev.Account == "" {
 		ev.Account = c.bus.name.Account
 	}
 	if ev.Region == "" {
 		ev.Region = c.bus.name.Region
 	}
-	out := outgoing{
-		engine: c.engine, bus: c.bus.name, event: ev, json: envelope(ev), now: c.now, hops: c.hops,
-		entries: c.deliveries, publishing: true,
-	}
+	eventJSON := envelope(ev)
 	match := &Match{Revision: c.snap.revision, Hops: c.hops, Origin: c.origin}
 	if c.replay != nil {
 		match.Replay, match.ReplayID, match.ReplayRules = c.name, c.replay.ID, c.replay.Rules
-		out.replay = match.space()
 	}
-	matched, archives, err := c.bus.match(ev, out.json, match)
+	matched, archives, err := c.bus.match(ev, eventJSON, match)
 	if err != nil {
 		return err
 	}
+	return c.put(ctx, &outgoing{event: ev, json: eventJSON, trace: trace}, match, matched, archives)
+}
+
+// put adds the log entry of an event, the deliveries to the targets of its rules, which it adds to the match, and its copies in
+// archives. Of what goes out it is given the event, its JSON and its trace.
+func (c *commit) put(ctx context.Context, out *outgoing, match *Match, matched []*compiledRule, archives []*compiledArchive) (err error) {
+	ev := out.event
+	out.engine, out.bus, out.now, out.hops, out.replay = c.engine, c.bus.name, c.now, c.hops, match.space()
+	out.entries, out.publishing = c.deliveries, true
 	for _, rule := range matched {
 		m := MatchedRule{Rule: rule.name, Paused: rule.paused}
 		if !rule.paused {

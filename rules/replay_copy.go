@@ -44,7 +44,7 @@ func (e *Engine) copyArchived(ctx context.Context, t *queue.Transfer, batch []qu
 			c := commit{
 				engine: e, snap: snap, bus: bus, now: e.broker.Now(), hops: how.Hops, origin: how.Origin, replay: &r, name: name.Name,
 			}
-			err := c.add(ctx, &ev)
+			err := c.add(ctx, &ev, "")
 			invalid, isInvalid := errors.AsType[*InvalidError](err)
 			switch {
 			case errors.Is(err, errNoDeadLetters):

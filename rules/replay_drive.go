@@ -91,10 +91,6 @@ func (d *replayDriver) round(ctx context.Context) (time.Duration, error) {
 	return wait, errors.Join(errs...)
 }
 
-func raced(err error) bool {
-	return errors.Is(err, catalog.ErrConflict) || errors.Is(err, catalog.ErrNotFound) || errors.Is(err, catalog.ErrExists)
-}
-
 // look brings active up to date, and forgets what has ended long ago.
 func (d *replayDriver) look(ctx context.Context) error {
 	e := d.engine

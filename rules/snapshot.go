@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -21,7 +20,7 @@ type snapshot struct {
 	buses    map[catalog.Name]*busState
 }
 
-// busState is one bus. Its maps are shared between snapshots as long as the bus's rules stay the same.
+// busState is one bus. Its rules are shared between snapshots as long as they stay the same.
 type busState struct {
 	name catalog.Name
 	id   uint64
@@ -29,8 +28,8 @@ type busState struct {
 	def  Bus
 	// index has every rule, and every archive with a pattern, by its catalog ID.
 	index *pattern.Index
-	rules map[uint64]*compiledRule
-	// broken are rules that can not be compiled, which only a newer release could have written.
+	rules *ruleSet
+	// broken, by catalog ID, are rules that can not be compiled, which only a newer release could have written.
 	broken map[uint64]*brokenRule
 
 	archives busArchives
@@ -52,15 +51,12 @@ type compiledRule struct {
 	condition *Condition // nil for none
 	targets   []compiledTarget
 	paused    bool
+	disabled  bool
+	timetable *timetable // nil for a rule without a schedule
 }
 
-type compiledTarget struct {
-	id, kind, name string
-	group          *Path // nil for none
-	transform      *CompiledTransform
-	retry          *endpoint.RetryPolicy
-	deadLetter     string
-}
+// matching says whether published events are matched against the rule.
+func (r *compiledRule) matching() bool { return r.pattern != nil && !r.disabled }
 
 // everything is the pattern of a rule without one: any event has an id.
 const everything = `{"id":[{"exists":true}]}`
@@ -130,7 +126,7 @@ func (e *Engine) buildBus(next *snapshot, name catalog.Name, at *catalog.Snapsho
 	}
 	empty := &busState{
 		name: name, id: entry.ID, log: queue.IDFor(entry.ID, queue.Own), def: entry.Value,
-		index: pattern.NewIndex(), rules: map[uint64]*compiledRule{}, broken: map[uint64]*brokenRule{},
+		index: pattern.NewIndex(), rules: &ruleSet{}, broken: map[uint64]*brokenRule{},
 	}
 	// Rules may have been there before their bus was made anew.
 	var names []catalog.Name
@@ -151,31 +147,29 @@ func (e *Engine) buildBus(next *snapshot, name catalog.Name, at *catalog.Snapsho
 // buildRules returns the bus with the named rules as they are in a snapshot of the catalog.
 func (e *Engine) buildRules(bus *busState, names []catalog.Name, at *catalog.Snapshot) (*busState, error) {
 	next := *bus
-	next.rules, next.broken = maps.Clone(bus.rules), maps.Clone(bus.broken)
-	byName := make(map[string]uint64, len(bus.rules))
-	for id, r := range bus.rules {
-		byName[r.name] = id
-	}
+	rules := bus.rules.edit()
+	next.broken = maps.Clone(bus.broken)
+	brokenIDs := make(map[string]uint64, len(bus.broken))
 	for id, r := range bus.broken {
-		byName[r.name] = id
+		brokenIDs[r.name] = id
 	}
 	var changes []pattern.Change
 	for _, full := range names {
 		_, name := SplitRuleName(full)
 		entry, err := e.rules.At(at, full)
 		gone := errors.Is(err, catalog.ErrNotFound)
-		if oldID, had := byName[name]; had && (gone || oldID != entry.ID) {
-			delete(next.rules, oldID)
-			delete(next.broken, oldID)
-			changes = append(changes, pattern.Change{ID: pattern.ID(oldID)})
+		// What was there of that name, which may have been another rule.
+		if old := rules.named(name); old != nil {
+			rules.remove(old)
+			changes = append(changes, pattern.Change{ID: pattern.ID(old.id)})
+		}
+		if id, had := brokenIDs[name]; had {
+			delete(next.broken, id)
+			delete(brokenIDs, name)
 		}
 		if gone {
-			delete(byName, name)
 			continue
 		}
-		byName[name] = entry.ID
-		delete(next.rules, entry.ID)
-		delete(next.broken, entry.ID)
 		var rule *compiledRule
 		if err == nil {
 			rule, err = compileRule(name, &entry.Value)
@@ -184,13 +178,17 @@ func (e *Engine) buildRules(bus *busState, names []catalog.Name, at *catalog.Sna
 			next.broken[entry.ID] = &brokenRule{
 				name: name, created: entry.Created, revision: entry.Revision, reason: err.Error(),
 			}
-			changes = append(changes, pattern.Change{ID: pattern.ID(entry.ID)})
+			brokenIDs[name] = entry.ID
 			continue
 		}
 		rule.id, rule.created, rule.revision = entry.ID, entry.Created, entry.Revision
-		next.rules[entry.ID] = rule
-		changes = append(changes, pattern.Change{ID: pattern.ID(entry.ID), Pattern: rule.pattern})
+		rule.timetable.count(&entry)
+		rules.put(rule)
+		if rule.matching() {
+			changes = append(changes, pattern.Change{ID: pattern.ID(entry.ID), Pattern: rule.pattern})
+		}
 	}
+	next.rules = rules.done()
 	next.index = bus.index.With(changes...)
 	return &next, nil
 }
@@ -205,7 +203,7 @@ func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*co
 	matched := make([]*compiledRule, 0, len(ids))
 	var env *Env
 	for _, id := range ids {
-		rule := b.rules[uint64(id)]
+		rule := b.rules.get(uint64(id))
 		if rule == nil || !match.replayedTo(rule.name) {
 			continue // an archive, or none of those that a replay is for
 		}
@@ -230,7 +228,7 @@ func (b *busState) match(ev *event.Event, eventJSON []byte, match *Match) ([]*co
 
 // compileRule compiles a rule, or returns all of its faults.
 func compileRule(name string, def *Rule) (*compiledRule, error) {
-	r := &compiledRule{name: name, paused: def.Paused}
+	r := &compiledRule{name: name, paused: def.Paused, disabled: def.Disabled}
 	var errs []error
 	bad := func(field, format string, args ...any) {
 		errs = append(errs, &InvalidError{Field: field, Reason: fmt.Sprintf(format, args...)})
@@ -238,13 +236,18 @@ func compileRule(name string, def *Rule) (*compiledRule, error) {
 	if !validName(name, 64, "") {
 		bad("name", "%q must be 1 to 64 letters, digits, dots, hyphens and underscores", name)
 	}
+	var err error
+	if r.timetable, err = compileSchedule(def); err != nil {
+		errs = append(errs, joined(err)...)
+	}
 	when := []byte(def.When)
-	if len(when) == 0 {
+	if len(when) == 0 && def.Schedule == "" {
 		when = []byte(everything)
 	}
-	var err error
-	if r.pattern, err = pattern.Compile(when); err != nil {
-		errs = append(errs, patternError("when", err))
+	if len(when) > 0 {
+		if r.pattern, err = pattern.Compile(when); err != nil {
+			errs = append(errs, patternError("when", err))
+		}
 	}
 	if strings.TrimSpace(def.If) != "" {
 		if r.condition, err = CompileCondition(def.If); err != nil {
@@ -258,9 +261,6 @@ func compileRule(name string, def *Rule) (*compiledRule, error) {
 			bad("start", `must be "latest", "earliest" or an RFC 3339 time, not %q`, def.Start)
 		}
 	}
-	if len(def.Targets) == 0 {
-		bad("targets", "must have at least one target")
-	}
 	ids := map[string]bool{}
 	for i := range def.Targets {
 		field := fmt.Sprintf("targets[%d]", i)
@@ -273,33 +273,4 @@ func compileRule(name string, def *Rule) (*compiledRule, error) {
 		r.targets = append(r.targets, t)
 	}
 	return r, errors.Join(errs...)
-}
-
-func compileTarget(field string, def *Target) (compiledTarget, []error) {
-	var errs []error
-	t := compiledTarget{id: def.TargetID(), retry: def.Retry, deadLetter: def.DeadLetter}
-	if t.kind, t.name = def.Receiver(); t.kind == "" {
-		errs = append(errs, &InvalidError{Field: field, Reason: "must have exactly one of function, queue, topic and bus"})
-	}
-	if t.kind == KindQueue && strings.HasSuffix(t.name, ".fifo") && def.Group == "" {
-		errs = append(errs, &InvalidError{Field: field + ".group", Reason: "is required for a FIFO queue"})
-	}
-	if def.Group != "" {
-		var err error
-		if t.group, err = CompilePath(def.Group); err != nil {
-			errs = append(errs, &InvalidError{Field: field + ".group", Reason: err.Error()})
-		}
-	}
-	if def.Transform != nil {
-		var err error
-		if t.transform, err = CompileTransform(*def.Transform); err != nil {
-			errs = append(errs, transformErrors(field+".transform", err)...)
-		}
-	}
-	if def.Retry != nil {
-		if err := def.Retry.Validate(); err != nil {
-			errs = append(errs, fieldErrors(field+".retry.", err)...)
-		}
-	}
-	return t, errs
 }

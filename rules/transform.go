@@ -62,6 +62,9 @@ type TransformError struct {
 
 	// Reason is the rest of a sentence that begins with Field.
 	Reason string
+
+	// Placeholder is the name between < and > that stands for nothing, if that is the mistake.
+	Placeholder string
 }
 
 func (e *TransformError) Error() string {
@@ -130,6 +133,9 @@ func CompileTransform(t Transform) (*CompiledTransform, error) {
 	bad := func(field, format string, args ...any) {
 		errs = append(errs, &TransformError{Field: field, Reason: fmt.Sprintf(format, args...)})
 	}
+	unknown := func(name, reason string) {
+		errs = append(errs, &TransformError{Field: "template", Reason: reason, Placeholder: name})
+	}
 	given := 0
 	for _, is := range []bool{t.Template != "", t.Input != nil, t.InputPath != ""} {
 		if is {
@@ -159,7 +165,7 @@ func CompileTransform(t Transform) (*CompiledTransform, error) {
 	}
 	paths := compilePaths(t.Paths, bad)
 	if t.Template != "" {
-		c.compileTemplate(t.Template, paths, bad)
+		c.compileTemplate(t.Template, paths, bad, unknown)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)

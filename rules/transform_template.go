@@ -56,7 +56,7 @@ func reservedByName(name string) reserved {
 	return notReserved
 }
 
-func (c *CompiledTransform) compileTemplate(template string, paths map[string]*Path, bad badFunc) {
+func (c *CompiledTransform) compileTemplate(template string, paths map[string]*Path, bad badFunc, unknown func(name, reason string)) {
 	if n := utf8.RuneCountInString(template); n > MaxTemplate {
 		bad("template", "has %d characters, the limit is %d", n, MaxTemplate)
 		return
@@ -74,6 +74,7 @@ func (c *CompiledTransform) compileTemplate(template string, paths map[string]*P
 		whole:             template,
 		paths:             paths,
 		bad:               bad,
+		unknown:           unknown,
 	}
 	switch {
 	case trimmed == "":
@@ -95,6 +96,8 @@ type templateCompiler struct {
 	whole  string // as the user wrote it
 	paths  map[string]*Path
 	bad    badFunc
+	// unknown is told of placeholders that stand for nothing.
+	unknown func(name, reason string)
 
 	text     []byte // literal text since the last placeholder
 	skeleton []byte
@@ -249,7 +252,7 @@ func (t *templateCompiler) insert(i int, name string, form valueForm) {
 	seg := segment{text: string(t.text), form: form}
 	t.text = t.text[:0]
 	unknown := func(hint string) {
-		t.bad("template", "has the unknown placeholder <%s> at character %d%s", name, t.place(i), hint)
+		t.unknown(name, fmt.Sprintf("has the unknown placeholder <%s> at character %d%s", name, t.place(i), hint))
 	}
 	path, defined := t.paths[name]
 	switch {

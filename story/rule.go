@@ -9,6 +9,9 @@ import (
 
 // tellRules joins what was decided then with what the rules say now.
 func tellRules(match *rules.Match, verdicts []rules.Verdict) []Rule {
+	if match.Schedule != "" {
+		verdicts = ofSchedule(match, verdicts)
+	}
 	matched := make(map[string]*rules.MatchedRule, len(match.Rules))
 	for i := range match.Rules {
 		matched[match.Rules[i].Rule] = &match.Rules[i]
@@ -39,6 +42,20 @@ func tellRules(match *rules.Match, verdicts []rules.Verdict) []Rule {
 	}
 	slices.SortFunc(told, func(a, b Rule) int { return strings.Compare(a.Rule, b.Rule) })
 	return told
+}
+
+// ofSchedule returns the verdicts on an event that was not matched, since it is that of a rule's schedule.
+func ofSchedule(match *rules.Match, verdicts []rules.Verdict) []rules.Verdict {
+	verdicts = slices.Clone(verdicts)
+	for i := range verdicts {
+		v := &verdicts[i]
+		v.Matched = slices.ContainsFunc(match.Rules, func(m rules.MatchedRule) bool { return m.Rule == v.Rule })
+		v.Field, v.Reason = "", ""
+		if !v.Matched {
+			v.Field, v.Reason = "schedule", "the event is that of the schedule of a rule, and goes to that rule only"
+		}
+	}
+	return verdicts
 }
 
 // since says what happened to a rule since a revision at which one of its name is known to have been there, or not.

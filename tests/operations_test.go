@@ -1,6 +1,8 @@
 package tests
 
 import (
+	"encoding/json"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -27,5 +29,42 @@ func TestFullFromTheStart(t *testing.T) {
 	r.Stop()
 	if n := strings.Count(r.Stderr.String(), "the store is full"); n != 1 {
 		t.Errorf("that it is full was logged %d times", n)
+	}
+}
+
+// TestLogOfBadAnswers calls a function that sends more than an answer. What HTTP clients say of that has the form of the log, too.
+func TestLogOfBadAnswers(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				b := make([]byte, 1<<16)
+				for {
+					if _, err := c.Read(b); err != nil {
+						return
+					}
+					_, _ = c.Write([]byte("HTTP/1.1 204 No Content\r\n\r\nhello"))
+				}
+			}()
+		}
+	}()
+	r := harness.Start(t, harness.Options{Config: `
+functions: {talks: {url: "http://` + l.Addr().String() + `/"}}
+rules: [{name: all, when: {source: [s]}, targets: [{function: talks}]}]
+`})
+	r.Do(http.MethodPost, "/v1/events", nil, `{"source":"s","type":"t"}`)
+	line := r.Stderr.WaitFor(t, "Unsolicited response")
+	if !json.Valid([]byte(line)) {
+		t.Errorf("the log has the line %s", line)
 	}
 }

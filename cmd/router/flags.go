@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"net"
 	"net/url"
 	"os"
@@ -121,11 +122,22 @@ func (f *runFlags) options(log zerolog.Logger) app.Options {
 
 // run runs the router and gives faults of the store an exit code of their own.
 func run(cmd *cobra.Command, opts app.Options, ready func(address string)) error {
+	// What HTTP clients have to say of servers that misbehave goes to the standard logger, which would break the form of the log.
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(standardLog{opts.Log})
 	err := app.Run(cmd.Context(), opts, ready)
 	if app.IsFault(err) {
 		return &exitError{code: exitFault, err: err}
 	}
 	return err
+}
+
+// standardLog takes the lines of the standard logger.
+type standardLog struct{ log zerolog.Logger }
+
+func (l standardLog) Write(b []byte) (int, error) {
+	l.log.Warn().Msg(strings.TrimSpace(string(b)))
+	return len(b), nil
 }
 
 // sizeFlag is a flag for a number of bytes, written as in the file.

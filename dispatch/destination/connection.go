@@ -51,6 +51,9 @@ const (
 	Deauthorized State = "DEAUTHORIZED"
 )
 
+// usable says whether calls can be authorized by it.
+func (c *Connection) usable() bool { return c.State == "" || c.State == Authorized }
+
 // TokenSource is where an OAuth token is had for client credentials.
 type TokenSource struct {
 	// Endpoint is an http or https URL.

@@ -34,6 +34,16 @@ func FunctionARN(account, region, function string) string {
 	return arn("lambda", account, region, "function:"+function)
 }
 
+// DestinationARN names an API destination by its name and UUID.
+func DestinationARN(account, region, name, uuid string) string {
+	return arn("events", account, region, "api-destination/"+name+"/"+uuid)
+}
+
+// ConnectionARN names the connection of API destinations by its name and UUID.
+func ConnectionARN(account, region, name, uuid string) string {
+	return arn("events", account, region, "connection/"+name+"/"+uuid)
+}
+
 func arn(service, account, region, resource string) string {
 	return strings.Join([]string{"arn", "aws", service, region, account, resource}, ":")
 }

@@ -32,6 +32,8 @@ const (
 	ClassBody ErrorClass = "body"
 	// ClassRequest: the request could not be built: a bad URL, method or header. Nothing was sent.
 	ClassRequest ErrorClass = "request"
+	// ClassAuthorization: what authorizes the call to an API destination could not be had. Nothing was sent. Not its fault either.
+	ClassAuthorization ErrorClass = "authorization"
 	// ClassLocal: this machine could not try: out of file descriptors, ports or memory. Not the endpoint's fault.
 	ClassLocal ErrorClass = "local"
 	// ClassInterrupted: the caller's context ended. The attempt does not count; what was sent may have arrived.
@@ -42,15 +44,16 @@ const (
 func ErrorClasses() []ErrorClass {
 	return []ErrorClass{
 		ClassDNS, ClassRefused, ClassUnreachable, ClassReset, ClassTimeout, ClassTLS, ClassRedirect, ClassHTTP,
-		ClassFunction, ClassEgress, ClassProtocol, ClassBody, ClassRequest, ClassLocal, ClassInterrupted,
+		ClassFunction, ClassEgress, ClassProtocol, ClassBody, ClassRequest, ClassAuthorization, ClassLocal,
+		ClassInterrupted,
 	}
 }
 
 // EndpointAtFault reports whether a failure of this class says something about the endpoint, and so should count for its
-// circuit breaker. Our own troubles (local, interrupted, request, egress) do not.
+// circuit breaker. Our own troubles (local, interrupted, request, authorization, egress) do not.
 func (c ErrorClass) EndpointAtFault() bool {
 	switch c {
-	case ClassNone, ClassLocal, ClassInterrupted, ClassRequest, ClassEgress:
+	case ClassNone, ClassLocal, ClassInterrupted, ClassRequest, ClassAuthorization, ClassEgress:
 		return false
 	}
 	return true

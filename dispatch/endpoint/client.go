@@ -162,6 +162,12 @@ func (e Endpoint) Request() Request {
 	return r
 }
 
+// To has the request go to a URL that ParseURL has read. It may since have become longer than an endpoint's may be.
+func (r *Request) To(u *url.URL) {
+	r.URL = u.String()
+	r.parsed = &parsedURL{text: r.URL, url: u}
+}
+
 // Result is what came of an attempt. When Class is ClassNone the endpoint has the delivery.
 type Result struct {
 	Class      ErrorClass
@@ -170,7 +176,7 @@ type Result struct {
 	Header     http.Header   // the answer's; the caller owns it
 	Body       []byte        // its first 64 KiB at most; the caller owns it
 	Truncated  bool          // Body is not all of it
-	RetryAfter time.Duration // what the endpoint asked for, 0 to MaxDelay; 0 also when it did not ask
+	RetryAfter time.Duration // what the endpoint asked for, 0 to MaxDelay; 0 also when it did not ask; negative when it said a negative number
 	Location   string        // of a 3xx, as sent, at most 2 KiB
 	Sent       http.Header   // the request's headers as they were sent, with what is secret in them; nil if it could not be built. Only read
 	Phases     Phases

@@ -128,7 +128,7 @@ func TestDoRetryAfter(t *testing.T) {
 		want        time.Duration
 	}{
 		{429, "120", "", 2 * time.Minute}, {503, "7", "", 7 * time.Second}, {302, "7", "", 7 * time.Second}, {500, "7", "", 7 * time.Second},
-		{429, "-1", "", 0}, {429, "soon", "", 0}, {429, "", "", 0}, {200, "7", "", 0},
+		{429, "-1", "", -1}, {429, "-99999999999999999999.5", "", -1}, {429, "-0", "", 0}, {429, "-", "", 0}, {429, "soon", "", 0}, {429, "", "", 0}, {200, "7", "", 0},
 		{429, "999999999999999999999", "", endpoint.MaxDelay}, {503, "Fri, 31 Dec 9999 23:59:59 GMT", "", endpoint.MaxDelay},
 		// The server's clock is years off: what counts is the distance from its own Date.
 		{503, "Tue, 01 Jan 2002 00:01:30 GMT", "Tue, 01 Jan 2002 00:00:00 GMT", 90 * time.Second},

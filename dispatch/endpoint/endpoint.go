@@ -132,6 +132,13 @@ func notNameRune(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._:/-", r))
 }
 
+// ParseURL reads what an endpoint's URL may be. The error joins *InvalidErrors of the field "url".
+func ParseURL(raw string) (*url.URL, error) {
+	var p problems
+	u := validateURL(&p, raw)
+	return u, p.join()
+}
+
 // validateURL returns the parsed URL if it is valid, and otherwise says why not. The text of a URL may hold credentials, so
 // no reason quotes it whole.
 func validateURL(p *problems, raw string) *url.URL {

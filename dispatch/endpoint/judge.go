@@ -39,8 +39,9 @@ type Verdict struct {
 //	http: 410                                                      disable
 //	http, redirect: any other                                      retry
 //	egress, request                                                permanent
+//	protocol: an answer without a final status, by EventBridgeRetry  permanent
 //	interrupted                                                    interrupted
-//	dns, refused, unreachable, reset, timeout, tls, protocol, body, function, local     retry
+//	dns, refused, unreachable, reset, timeout, tls, protocol, body, function, authorization, local     retry
 //
 // DNS and connection errors are retried like any other: names and hosts come back. A class that is not of the set is retried.
 func Judge(r Result, p RetryPolicy) Verdict {
@@ -55,11 +56,15 @@ func judgeKind(r Result, p RetryPolicy) Kind {
 		return Interrupted
 	case ClassEgress, ClassRequest:
 		return Permanent
+	case ClassProtocol:
+		if p.EventBridge && r.Status != 0 {
+			return Permanent
+		}
 	case ClassHTTP, ClassRedirect:
 		switch {
 		case p.permanentStatus(r.Status):
 			return Permanent
-		case r.Status == http.StatusGone:
+		case r.Status == http.StatusGone && !p.EventBridge:
 			return Disable
 		}
 	}
@@ -205,6 +210,8 @@ func (r Result) Reason() string {
 		return cause("the answer is not valid HTTP")
 	case ClassRequest:
 		return cause("the request could not be built")
+	case ClassAuthorization:
+		return cause("the call is not authorized")
 	case ClassLocal:
 		return cause("this machine is out of resources")
 	case ClassInterrupted:

@@ -52,6 +52,8 @@ type RetryPolicy struct {
 	// PermanentStatuses are the HTTP statuses (300 to 599) that count as permanent; nil means DefaultPermanentStatuses, empty means none. With
 	// 410 in the list, 410 is permanent for the delivery but does not disable the endpoint.
 	PermanentStatuses []int `json:"permanent_statuses,omitzero" yaml:"permanent_statuses"`
+	// EventBridge has the policy mean what EventBridge's do; see EventBridgeRetry, which sets it.
+	EventBridge bool `json:"eventbridge,omitempty" yaml:"-"`
 }
 
 // Exponential is a schedule by formula: the delay after attempt n is Min × Factor^(n-1), at most Max.
@@ -71,6 +73,7 @@ const (
 	GiveUpAge       GiveUp = "max_age"   // the next attempt would start after MaxAge
 	GiveUpPermanent GiveUp = "permanent" // PermanentAttempts permanent failures in a row
 	GiveUpDisabled  GiveUp = "disabled"  // the endpoint said that it is gone
+	GiveUpAsked     GiveUp = "asked"     // the endpoint asked for no retry; see EventBridgeRetry
 )
 
 // WithDefaults returns a copy in which everything that is not set has its default.
@@ -92,7 +95,7 @@ func (p RetryPolicy) WithDefaults() RetryPolicy {
 	if p.PermanentAttempts == 0 {
 		p.PermanentAttempts = DefaultPermanentAttempts
 	}
-	if p.PermanentStatuses == nil {
+	if p.PermanentStatuses == nil && !p.EventBridge {
 		p.PermanentStatuses = DefaultPermanentStatuses()
 	}
 	return p
@@ -205,12 +208,15 @@ func (p RetryPolicy) jitter() float64 {
 //
 // The delay counts from now. It is the schedule's, moved by the jitter, or retryAfter capped at RetryAfterMax if that is
 // longer: never earlier than the endpoint asked (up to the cap), and never earlier than the schedule minus its jitter. A
-// retryAfter of 0 or less means that the endpoint did not ask. first is the time of the delivery's first failure, the
+// retryAfter of 0 or less means that the endpoint did not ask, but see EventBridgeRetry. first is the time of the delivery's first failure, the
 // zero time meaning now. When ok is false, why says which limit ended it, and delay is 0.
 func (p RetryPolicy) Next(attempt int, first, now time.Time, retryAfter time.Duration, rnd func() float64) (delay time.Duration, ok bool, why GiveUp) {
 	attempt = max(attempt, 1)
 	if attempt >= p.Attempts() {
 		return 0, false, GiveUpAttempts
+	}
+	if p.EventBridge && retryAfter < 0 {
+		return 0, false, GiveUpAsked
 	}
 	delay = p.base(attempt)
 	if j := p.jitter(); j > 0 && rnd != nil {
@@ -231,8 +237,11 @@ func (p RetryPolicy) Next(attempt int, first, now time.Time, retryAfter time.Dur
 }
 
 func (p RetryPolicy) permanentStatus(status int) bool {
-	if p.PermanentStatuses != nil {
+	switch {
+	case p.PermanentStatuses != nil:
 		return slices.Contains(p.PermanentStatuses, status)
+	case p.EventBridge:
+		return !eventBridgeRetries(status)
 	}
 	return slices.Contains(defaultPermanent, status)
 }

@@ -44,7 +44,7 @@ func ParseRetryAfter(value string, reference time.Time) (d time.Duration, ok boo
 }
 
 // retryAfter reads the header of an answer that came at now. A date counts from the answer's own Date, so that a wrong clock
-// on either side does no harm.
+// on either side does no harm. A negative number of seconds, whatever it is, is -1.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := h.Get("Retry-After")
 	if value == "" {
@@ -53,6 +53,12 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	reference := now
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		reference = date
+	}
+	if below, negative := strings.CutPrefix(strings.TrimSpace(value), "-"); negative {
+		if d, ok := ParseRetryAfter(below, reference); ok && d > 0 {
+			return -1
+		}
+		return 0
 	}
 	d, _ := ParseRetryAfter(value, reference)
 	return d

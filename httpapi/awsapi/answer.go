@@ -150,12 +150,16 @@ func (h *Handler) errorOf(ctx context.Context, c *call, err error) *Error {
 }
 
 func (c *call) writeJSONError(h http.Header, e *Error) {
-	namespace := "com.amazon.coral.service"
-	if !e.Coral && c.service != nil {
-		namespace = c.service.ErrorNamespace
+	namespace := "com.amazon.coral.service#"
+	switch {
+	case c.service == nil:
+	case c.service.ErrorNamespace == "":
+		namespace = ""
+	case !e.Coral:
+		namespace = c.service.ErrorNamespace + "#"
 	}
 	b := append(c.out, `{"__type":`...)
-	b = append(appendJSONString(b, namespace+"#"+e.Shape), `,"message":`...)
+	b = append(appendJSONString(b, namespace+e.Shape), `,"message":`...)
 	c.out = append(appendJSONString(b, e.Message), '}')
 	if c.service != nil && c.service.QueryErrors {
 		h["x-amzn-query-error"] = []string{e.QueryCode() + ";" + e.fault()}

@@ -21,6 +21,7 @@ type every struct {
 	Data    Blob
 	Count   Int
 	Flag    bool
+	Perhaps Flag
 	When    time.Time
 	Names   []string
 	Tags    map[string]string
@@ -38,6 +39,7 @@ func (s *every) Fields(f []Field) []Field {
 		Field{Name: "Data", To: &s.Data},
 		Field{Name: "Count", To: &s.Count},
 		Field{Name: "Flag", To: &s.Flag},
+		Field{Name: "Perhaps", To: &s.Perhaps},
 		Field{Name: "When", To: &s.When},
 		Field{Name: "Names", Wire: "Name1", To: &s.Names},
 		Field{Name: "tags", Wire: "Tag", Key: "Key", Value: "Value", To: &s.Tags},
@@ -63,7 +65,7 @@ func (s *keyed) Fields(f []Field) []Field { return append(f, Field{Name: "Text",
 
 func full() every {
 	return every{
-		Name: "a \"b\" \\ / \u2028 é 😀", Body: Text("line\r\nline\ttab <&>"), Data: Blob{0, 255, 1}, Count: IntOf(-7), Flag: true,
+		Name: "a \"b\" \\ / \u2028 é 😀", Body: Text("line\r\nline\ttab <&>"), Data: Blob{0, 255, 1}, Count: IntOf(-7), Flag: true, Perhaps: FlagOf(false),
 		When: time.UnixMilli(1700000000250).UTC(), Names: []string{"x", "y"}, Tags: map[string]string{"k": "v", "a": ""},
 		Pairs: []TextEntry{{"z", "1"}, {"b", "2"}}, Inner: []inner{{"1"}, {"2"}}, Values: []keyed{{"n", "t"}}, Maybe: &inner{"m"},
 	}
@@ -157,12 +159,12 @@ func form(values ...string) string {
 func TestQueryReadsBothForms(t *testing.T) {
 	t.Parallel()
 	want := every{
-		Name: "a&b=c +", Body: Text("x\r\n"), Data: Blob("hi"), Count: IntOf(12), Flag: true, When: time.UnixMilli(1700000000000).UTC(),
+		Name: "a&b=c +", Body: Text("x\r\n"), Data: Blob("hi"), Count: IntOf(12), Flag: true, Perhaps: FlagOf(true), When: time.UnixMilli(1700000000000).UTC(),
 		Names: []string{"first", "second", "third"}, Tags: map[string]string{"k": "v"}, Pairs: []TextEntry{{"p", "q"}},
 		Inner: []inner{{"1"}, {"2"}}, Values: []keyed{{"n", "t"}}, Maybe: &inner{"m"},
 	}
 	common := []string{
-		"Name", "a&b=c +", "Body", "x\r\n", "Data", "aGk=", "Count", "12", "Flag", "true", "When", "2023-11-14T22:13:20Z", "Maybe.Id", "m",
+		"Name", "a&b=c +", "Body", "x\r\n", "Data", "aGk=", "Count", "12", "Flag", "true", "Perhaps", "true", "When", "2023-11-14T22:13:20Z", "Maybe.Id", "m",
 	}
 	flat := append([]string{
 		"Name1.10", "third", "Name1.2", "second", "Name1.1", "first", "Tag.1.Key", "k", "Tag.1.Value", "v", "Pair.1.Name", "p", "Pair.1.Value", "q",
@@ -212,6 +214,7 @@ func TestQueryRefuses(t *testing.T) {
 	for query, want := range map[string]string{
 		"Count=x":                        "Count must be a whole number",
 		"Flag=yes":                       "Flag must be true or false",
+		"Perhaps=1":                      "Perhaps must be true or false",
 		"Data=%24":                       "Data must be base64",
 		"When=now":                       "When must be a time in ISO 8601",
 		"Name=%zz":                       "a parameter is not well escaped",

@@ -47,7 +47,7 @@ func Describe(s Shape) []Member {
 			m.Kind = KindBytes
 		case *Int:
 			m.Kind = KindInteger
-		case *bool:
+		case *bool, *Flag:
 			m.Kind = KindBoolean
 		case *time.Time:
 			m.Kind = KindTime

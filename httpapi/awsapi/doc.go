@@ -10,6 +10,9 @@
 //	           X-Amz-Target: JSON                                │
 //	           Action, Version: Query                            └──► error ──► the service's table ──► error document
 //
+// Besides the codecs it has what services say in the same way of their tables: conditions of the domain ([ErrorTable]), constraints
+// of the framework ([Constraints]), pages ([Pages]), tags ([TagRules]), and the rows of the references in docs/.
+//
 // Requests are not authenticated: any credential, or none, is accepted, whatever its date or signature. Its scope gives the
 // region; an access key ID of 12 digits is the account.
 package awsapi

@@ -135,7 +135,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Fields lead to the messages of this call.
 		clear(c.reader.fields[:cap(c.reader.fields)])
 		clear(c.writer.fields[:cap(c.writer.fields)])
-		*c = call{in: c.in[:0], out: c.out[:0], reader: jsonReader{fields: c.reader.fields[:0]}, writer: jsonWriter{fields: c.writer.fields[:0]}}
+		reader := jsonReader{fields: c.reader.fields[:0], absences: absences{path: c.reader.absences.path[:0]}}
+		*c = call{in: c.in[:0], out: c.out[:0], reader: reader, writer: jsonWriter{fields: c.writer.fields[:0]}}
 		h.calls.Put(c)
 	}()
 	err := h.serve(w, r, c)
@@ -312,6 +313,9 @@ var errBareGet = errors.New("bare GET of a queue")
 
 // read reads the request into an input, and refuses it if it lacks something.
 func (c *call) read(in Shape) error {
+	if c.service.Coral {
+		return c.readConstrained(in)
+	}
 	var err error
 	if c.codec == codecJSON {
 		err = c.reader.readJSON(c.in, in)
@@ -321,12 +325,6 @@ func (c *call) read(in Shape) error {
 	if err != nil {
 		return err
 	}
-	if c.codec != codecJSON && c.service.Coral {
-		if found := nulls(c.form, in, "", nil); len(found) > 0 {
-			return ValidationError(found...)
-		}
-		return nil
-	}
 	known := ""
 	if c.codec != codecJSON && c.request.QueuePath != "" {
 		known = "QueueUrl" // a Query request to the path of a queue names it by that
@@ -335,11 +333,4 @@ func (c *call) read(in Shape) error {
 		return MissingParameter(name)
 	}
 	return nil
-}
-
-func clip(s string) string {
-	if len(s) > 200 {
-		return strings.ToValidUTF8(s[:200], "") + "…"
-	}
-	return s
 }

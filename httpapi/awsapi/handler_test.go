@@ -161,7 +161,7 @@ func TestErrorsOfTheConnection(t *testing.T) {
 // TestDescribe has every kind of member.
 func TestDescribe(t *testing.T) {
 	t.Parallel()
-	want := []Kind{KindText, KindText, KindBytes, KindInteger, KindBoolean, KindTime, KindTexts, KindTextMap, KindTextMap, KindList, KindMap, KindPart, KindList}
+	want := []Kind{KindText, KindText, KindBytes, KindInteger, KindBoolean, KindBoolean, KindTime, KindTexts, KindTextMap, KindTextMap, KindList, KindMap, KindPart, KindList}
 	got := Describe(&every{})
 	if len(got) != len(want) {
 		t.Fatalf("got %d members", len(got))
@@ -171,7 +171,7 @@ func TestDescribe(t *testing.T) {
 			t.Errorf("%s is a %s, want %s", got[i].Name, got[i].Kind, want[i])
 		}
 	}
-	if m := got[9].Members; len(m) != 1 || m[0].Name != "Id" || !m[0].Required {
+	if m := got[10].Members; len(m) != 1 || m[0].Name != "Id" || !m[0].Required {
 		t.Errorf("the elements of a list have %+v", m)
 	}
 }

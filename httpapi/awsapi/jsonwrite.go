@@ -53,6 +53,8 @@ func (w *jsonWriter) value(to any) {
 		w.b = strconv.AppendInt(w.b, to.Value, 10)
 	case *bool:
 		w.b = strconv.AppendBool(w.b, *to)
+	case *Flag:
+		w.b = strconv.AppendBool(w.b, to.Value)
 	case *time.Time:
 		w.b = strconv.AppendFloat(w.b, float64(to.UnixMilli())/1000, 'f', -1, 64)
 	case *[]string:

@@ -254,6 +254,11 @@ func (n *node) scalar(f *Field) error {
 		default:
 			return wrong("true or false")
 		}
+	case *Flag:
+		if n.value != "true" && n.value != "false" {
+			return wrong("true or false")
+		}
+		*to = FlagOf(n.value == "true")
 	case *time.Time:
 		t, err := time.Parse(time.RFC3339, n.value)
 		if err != nil {

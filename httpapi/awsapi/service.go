@@ -18,10 +18,12 @@ type Service struct {
 	Flat bool
 	// QueryErrors says that answers in JSON tell the Query code of an error in x-amzn-query-error.
 	QueryErrors bool
-	// ErrorNamespace is before the # in an error's __type, such as "com.amazonaws.sqs".
+	// ErrorNamespace is before the # in an error's __type, such as "com.amazonaws.sqs". When it is empty every __type is a bare
+	// name, that of the framework's errors too.
 	ErrorNamespace string
-	// Coral says that what a request lacks is told as the framework below most services does, in Query: a member that is there with
-	// an empty value is not lacking, and all that are lacking are told of at once.
+	// Coral says that what a request lacks is told as the framework below most services does: a member that is there with an empty
+	// value is not lacking, and all that are lacking are told of at once, with what else breaks the model's constraints if the
+	// input is Constrained.
 	Coral bool
 	// QueuePath makes paths of the form /{account}/{name} endpoints of the service, for Query.
 	QueuePath  bool

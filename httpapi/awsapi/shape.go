@@ -22,6 +22,7 @@ type Field struct {
 	//	*Blob              bytes, base64 on the wire
 	//	*Int               a whole number that may be absent
 	//	*bool              true or false; always part of an answer
+	//	*Flag              true or false, which may be absent
 	//	*time.Time         seconds since 1970 in JSON, ISO 8601 in Query; absent when zero
 	//	*[]string          a list of texts
 	//	*map[string]string a map from text to text, written in the order of its keys
@@ -63,6 +64,12 @@ func (i Int) Or(def int64) int64 {
 	}
 	return def
 }
+
+// Flag is true or false, or absent.
+type Flag struct{ Value, Given bool }
+
+// FlagOf returns a Flag that is given.
+func FlagOf(v bool) Flag { return Flag{Value: v, Given: true} }
 
 // Empty is the shape without members.
 type Empty struct{}
@@ -110,6 +117,9 @@ func (l list[T, P]) len() int       { return len(*l.s) }
 func (l list[T, P]) at(i int) Shape { return P(&(*l.s)[i]) }
 func (l list[T, P]) add() Shape {
 	var zero T
+	if cap(*l.s) == 0 {
+		*l.s = make([]T, 0, 4) // most are batches of up to 10
+	}
 	*l.s = append(*l.s, zero)
 	return P(&(*l.s)[len(*l.s)-1])
 }
@@ -179,6 +189,8 @@ func (f *Field) absent() bool {
 		return !to.Given
 	case *bool:
 		return false
+	case *Flag:
+		return !to.Given
 	case *time.Time:
 		return to.IsZero()
 	case *[]string:

@@ -105,6 +105,8 @@ func (w *xmlWriter) scalar(f *Field) {
 		w.b = strconv.AppendInt(w.b, to.Value, 10)
 	case *bool:
 		w.b = strconv.AppendBool(w.b, *to)
+	case *Flag:
+		w.b = strconv.AppendBool(w.b, to.Value)
 	case *time.Time:
 		w.b = to.UTC().AppendFormat(w.b, "2006-01-02T15:04:05.000Z")
 	case part:

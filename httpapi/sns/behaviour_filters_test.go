@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
 // TestFilterPolicyFaults has the text of each fault: with one prefix where it is subscribed, with another where it is set, and
@@ -46,16 +48,16 @@ func TestFilterPolicyFaults(t *testing.T) {
 			want += at(x.policy, x.column)
 		}
 		for _, scope := range []string{"MessageAttributes", "MessageBody"} {
-			e.call("Subscribe", `{"TopicArn":"`+topicARN("t")+`","Protocol":"sqs","Endpoint":"`+queueARN("other")+`","Attributes":{"FilterPolicy":`+quoted(x.policy)+`,"FilterPolicyScope":"`+scope+`"}}`).
-				is("subscribing with "+short(x.policy), invalidParameter, "Invalid parameter: Attributes Reason: "+want)
+			e.call("Subscribe", `{"TopicArn":"`+topicARN("t")+`","Protocol":"sqs","Endpoint":"`+queueARN("other")+`","Attributes":{"FilterPolicy":`+awstest.Quoted(x.policy)+`,"FilterPolicyScope":"`+scope+`"}}`).
+				Is("subscribing with "+awstest.Short(x.policy), invalidParameter, "Invalid parameter: Attributes Reason: "+want)
 		}
-		e.call("SetSubscriptionAttributes", `{"SubscriptionArn":"`+subscription+`","AttributeName":"FilterPolicy","AttributeValue":`+quoted(x.policy)+`}`).
-			is("setting "+short(x.policy), invalidParameter, "Invalid parameter: "+want)
+		e.call("SetSubscriptionAttributes", `{"SubscriptionArn":"`+subscription+`","AttributeName":"FilterPolicy","AttributeValue":`+awstest.Quoted(x.policy)+`}`).
+			Is("setting "+awstest.Short(x.policy), invalidParameter, "Invalid parameter: "+want)
 	}
 	if got := e.attributes(subscription)["FilterPolicy"]; got != `{"kept":["a"]}` {
 		t.Errorf("the policy is now %s", got)
 	}
-	if got := e.ok("ListSubscriptions", `{}`).texts("Endpoint"); len(got) != 1 {
+	if got := e.ok("ListSubscriptions", `{}`).Texts("Endpoint"); len(got) != 1 {
 		t.Errorf("refused subscriptions are there: %v", got)
 	}
 }
@@ -68,11 +70,11 @@ func TestFilterPolicyScope(t *testing.T) {
 	e.queue("q")
 	subscription := e.subscribe("t", "q")
 	set := func(name, value string) string {
-		return `{"SubscriptionArn":"` + subscription + `","AttributeName":"` + name + `","AttributeValue":` + quoted(value) + `}`
+		return `{"SubscriptionArn":"` + subscription + `","AttributeName":"` + name + `","AttributeValue":` + awstest.Quoted(value) + `}`
 	}
 	const nested = "Filter policy scope MessageAttributes does not support nested filter policy"
 	e.call("Subscribe", `{"TopicArn":"`+topicARN("t")+`","Protocol":"sqs","Endpoint":"`+queueARN("x")+`","Attributes":{"FilterPolicy":"{\"a\":{\"b\":[1]}}"}}`).
-		is("nested", invalidParameter, "Invalid parameter: Attributes Reason: "+nested)
+		Is("nested", invalidParameter, "Invalid parameter: Attributes Reason: "+nested)
 	e.refuse([]refusal{
 		{"SetSubscriptionAttributes", set("FilterPolicy", `{"a":{"b":[1]}}`), invalidParameter, "Invalid parameter: " + nested},
 		{"SetSubscriptionAttributes", set("FilterPolicyScope", "Body"), invalidParameter, "Invalid parameter: FilterPolicyScope: Invalid value [Body]. Please use either MessageBody or MessageAttributes"},
@@ -88,7 +90,7 @@ func TestFilterPolicyScope(t *testing.T) {
 	has("", "")
 	e.ok("SetSubscriptionAttributes", set("FilterPolicy", `{ "a": {"b": ["<x>"]} }`))
 	has(`{ "a": {"b": ["<x>"]} }`, "MessageBody")
-	e.call("SetSubscriptionAttributes", set("FilterPolicyScope", "MessageAttributes")).is("under a nested policy", invalidParameter, "Invalid parameter: "+nested)
+	e.call("SetSubscriptionAttributes", set("FilterPolicyScope", "MessageAttributes")).Is("under a nested policy", invalidParameter, "Invalid parameter: "+nested)
 	e.ok("SetSubscriptionAttributes", set("FilterPolicy", `{}`))
 	has("", "")
 	e.ok("SetSubscriptionAttributes", set("FilterPolicyScope", "MessageAttributes"))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 	"github.com/signalbox-mq/signalbox/queue"
 )
 
@@ -16,7 +17,7 @@ func message(member string) string { return `{"TopicArn":"` + topicARN("t") + `"
 
 // attribute is one of a message, and its value.
 func attribute(name, value string) string {
-	return `{"TopicArn":"` + topicARN("t") + `","Message":"m","MessageAttributes":{` + quoted(name) + `:` + value + `}}`
+	return `{"TopicArn":"` + topicARN("t") + `","Message":"m","MessageAttributes":{` + awstest.Quoted(name) + `:` + value + `}}`
 }
 
 func TestWhatIsNoMessage(t *testing.T) {
@@ -61,8 +62,8 @@ func TestWhatIsNoMessage(t *testing.T) {
 		`{"TargetArn":"` + topicARN("t") + `","Message":"m"}`, message(`"TargetArn":"` + topicARN("t") + `","Message":"m"`),
 		message(`"Message":"\u0000\r\n<&>"`), message(`"Message":"m","MessageGroupId":"tenant"`),
 	} {
-		if id := e.ok("Publish", fine).text("MessageId"); len(id) != 36 {
-			t.Errorf("%s: the id is %q", short(fine), id)
+		if id := e.ok("Publish", fine).Text("MessageId"); len(id) != 36 {
+			t.Errorf("%s: the id is %q", awstest.Short(fine), id)
 		}
 	}
 }
@@ -78,7 +79,7 @@ func TestMaximumMessageSize(t *testing.T) {
 	set("1048576")
 	e.ok("Publish", message(`"Message":"`+strings.Repeat("a", 1048576)+`"`))
 	set("1024")
-	e.call("Publish", message(`"Message":"`+strings.Repeat("a", 1025)+`"`)).is("above", invalidParameter, "Invalid parameter: Message too long")
+	e.call("Publish", message(`"Message":"`+strings.Repeat("a", 1025)+`"`)).Is("above", invalidParameter, "Invalid parameter: Message too long")
 	set("")
 	e.ok("Publish", message(`"Message":"`+strings.Repeat("a", 262144)+`"`))
 }
@@ -123,7 +124,7 @@ func TestNumbers(t *testing.T) {
 	e := newEnv(t)
 	e.topic("t")
 	for _, value := range []string{"seven", "1e", "0x10", "NaN"} {
-		e.call("Publish", attribute("a", `{"DataType":"Number","StringValue":"`+value+`"}`)).is(value, parameterValueInvalid, "Could not cast message attribute 'a' value to number.")
+		e.call("Publish", attribute("a", `{"DataType":"Number","StringValue":"`+value+`"}`)).Is(value, parameterValueInvalid, "Could not cast message attribute 'a' value to number.")
 	}
 	for _, value := range []string{"7", "-1.5e3", "+.5"} {
 		e.ok("Publish", attribute("a", `{"DataType":"Number","StringValue":"`+value+`"}`))
@@ -154,7 +155,7 @@ func TestDeliveredToQueues(t *testing.T) {
 	subscription := e.subscribe("t", "wrapped")
 	e.subscribe("t", "raw", `"Attributes":{"RawMessageDelivery":"true"}`)
 	const attributes = `"MessageAttributes":{"b":{"DataType":"Binary","BinaryValue":"AAEC"},"n":{"DataType":"Number","StringValue":"7"},"l":{"DataType":"String.Array","StringValue":"[\"x\"]"}}`
-	id := e.ok("Publish", message(`"Message":"hello\n","Subject":"s",`+attributes), "X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793").text("MessageId")
+	id := e.ok("Publish", message(`"Message":"hello\n","Subject":"s",`+attributes), "X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793").Text("MessageId")
 	wrapped := e.messages("wrapped")
 	if len(wrapped) != 1 || len(wrapped[0].Attributes) != 0 {
 		t.Fatalf("the queue got %+v", wrapped)
@@ -203,7 +204,7 @@ func TestPerProtocol(t *testing.T) {
 		`{"default":"d","http":"h"}`:                                        "d",
 		`{"default":"d","sqs":7}`:                                           "d",
 	} {
-		e.ok("Publish", message(`"MessageStructure":"json","Message":`+quoted(body)))
+		e.ok("Publish", message(`"MessageStructure":"json","Message":`+awstest.Quoted(body)))
 		if got := e.messages("q"); string(got[len(got)-1].Body) != want {
 			t.Errorf("%s: the queue got %s", body, got[len(got)-1].Body)
 		}
@@ -243,11 +244,11 @@ func TestPublishBatch(t *testing.T) {
 	a := e.ok("PublishBatch", batch("t",
 		`{"Id":"one","Message":"1"}`, `{"Id":"empty","Message":""}`, `{"Id":"subject","Message":"m","Subject":""}`, `{"Id":"structure","Message":"{}","MessageStructure":"json"}`,
 		`{"Id":"dedup","Message":"m","MessageDeduplicationId":"d"}`, `{"Id":"two","Message":"2","MessageGroupId":"g"}`))
-	if got := a.texts("Id"); !slices.Equal(got, []string{"one", "two", "empty", "subject", "structure", "dedup"}) {
+	if got := a.Texts("Id"); !slices.Equal(got, []string{"one", "two", "empty", "subject", "structure", "dedup"}) {
 		t.Errorf("answered about %v", got)
 	}
-	if ids, codes, faults := a.texts("MessageId"), a.texts("Code"), a.texts("SenderFault"); len(ids) != 2 || len(codes) != 4 || codes[0] != invalidParameter || faults[0] != "true" {
-		t.Errorf("answered %s", a.body)
+	if ids, codes, faults := a.Texts("MessageId"), a.Texts("Code"), a.Texts("SenderFault"); len(ids) != 2 || len(codes) != 4 || codes[0] != invalidParameter || faults[0] != "true" {
+		t.Errorf("answered %s", a.Body)
 	}
 	var bodies []string
 	for _, m := range e.messages("q") {
@@ -256,8 +257,8 @@ func TestPublishBatch(t *testing.T) {
 	if !slices.Equal(slices.Sorted(slices.Values(bodies)), []string{"1", "2"}) {
 		t.Errorf("the queue has %v", bodies)
 	}
-	if a := e.ok("PublishBatch", batch("t", `{"Id":"1","Message":""}`)); !strings.Contains(a.body, "<Successful></Successful><Failed><member>") {
-		t.Errorf("answered %s", a.body)
+	if a := e.ok("PublishBatch", batch("t", `{"Id":"1","Message":""}`)); !strings.Contains(a.Body, "<Successful></Successful><Failed><member>") {
+		t.Errorf("answered %s", a.Body)
 	}
 	full := make([]string, 10) // as many parameters as a request can need
 	for i := range full {
@@ -268,8 +269,8 @@ func TestPublishBatch(t *testing.T) {
 		full[i] = fmt.Sprintf(`{"Id":"%d","Message":"m","Subject":"s","MessageGroupId":"g","MessageAttributes":{%s}}`, i, strings.Join(attributes, ","))
 	}
 	e.ok("PublishBatch", batch("t", full...))
-	if a := e.ok("PublishBatch", batch("t", many[:10]...)); !strings.Contains(a.body, "<Failed></Failed>") || len(a.texts("MessageId")) != 10 {
-		t.Errorf("answered %s", a.body)
+	if a := e.ok("PublishBatch", batch("t", many[:10]...)); !strings.Contains(a.Body, "<Failed></Failed>") || len(a.Texts("MessageId")) != 10 {
+		t.Errorf("answered %s", a.Body)
 	}
 }
 
@@ -284,7 +285,7 @@ func TestFIFO(t *testing.T) {
 	e.subscribe("f.fifo", "plain", `"Attributes":{"RawMessageDelivery":"true"}`)
 	publish := func(body, more string) (id, sequence string) {
 		a := e.ok("Publish", `{"TopicArn":"`+arn+`","Message":"`+body+`","MessageGroupId":"g"`+more+`}`)
-		return a.text("MessageId"), a.text("SequenceNumber")
+		return a.Text("MessageId"), a.Text("SequenceNumber")
 	}
 	id1, n1 := publish("a", "")
 	_, n2 := publish("b", "")
@@ -310,8 +311,8 @@ func TestFIFO(t *testing.T) {
 		t.Errorf("the standard queue got %+v", got)
 	}
 	a := e.ok("PublishBatch", `{"TopicArn":"`+arn+`","PublishBatchRequestEntries":[{"Id":"1","Message":"x","MessageGroupId":"g"},{"Id":"2","Message":"x","MessageGroupId":"g"},{"Id":"3","Message":"y","MessageGroupId":"h"}]}`)
-	if ids := a.texts("MessageId"); len(ids) != 3 || ids[0] != ids[1] || ids[2] == ids[0] || len(a.texts("SequenceNumber")) != 3 {
-		t.Errorf("answered %s", a.body)
+	if ids := a.Texts("MessageId"); len(ids) != 3 || ids[0] != ids[1] || ids[2] == ids[0] || len(a.Texts("SequenceNumber")) != 3 {
+		t.Errorf("answered %s", a.Body)
 	}
 }
 
@@ -336,13 +337,13 @@ func TestFilters(t *testing.T) {
 		if strings.HasPrefix(name, "body") {
 			scope = "MessageBody"
 		}
-		e.subscribe("t", name, `"Attributes":{"RawMessageDelivery":"true","FilterPolicy":`+quoted(policy)+`,"FilterPolicyScope":"`+scope+`"}`)
+		e.subscribe("t", name, `"Attributes":{"RawMessageDelivery":"true","FilterPolicy":`+awstest.Quoted(policy)+`,"FilterPolicyScope":"`+scope+`"}`)
 	}
 	red := `"MessageAttributes":{"colour":{"DataType":"String","StringValue":"red"},"n":{"DataType":"Number","StringValue":"5"}}`
 	tags := `"MessageAttributes":{"colour":{"DataType":"String","StringValue":"blue"},"tags":{"DataType":"String.Array","StringValue":"[\"a\",\"b\"]"},"n":{"DataType":"Number","StringValue":"9"}}`
 	e.ok("Publish", message(`"Message":"m1",`+red))
 	e.ok("Publish", message(`"Message":"m2",`+tags))
-	e.ok("Publish", message(`"Message":`+quoted(`{"order":{"total":100},"items":[{"sku":"y"},{"sku":"x"}]}`)))
+	e.ok("Publish", message(`"Message":`+awstest.Quoted(`{"order":{"total":100},"items":[{"sku":"y"},{"sku":"x"}]}`)))
 	want := map[string]int{"any": 3, "exact": 1, "list": 1, "number": 1, "absent": 1, "either": 2, "body": 1, "bodylist": 1}
 	got := map[string]int{}
 	for name := range policies {
@@ -360,7 +361,7 @@ func TestTooManyAttributesForRaw(t *testing.T) {
 	e.topic("t")
 	e.queue("q")
 	e.queue("dead")
-	e.subscribe("t", "q", `"Attributes":{"RawMessageDelivery":"true","RedrivePolicy":`+quoted(`{"deadLetterTargetArn":"`+queueARN("dead")+`"}`)+`}`)
+	e.subscribe("t", "q", `"Attributes":{"RawMessageDelivery":"true","RedrivePolicy":`+awstest.Quoted(`{"deadLetterTargetArn":"`+queueARN("dead")+`"}`)+`}`)
 	many := make([]string, 11)
 	for i := range many {
 		many[i] = fmt.Sprintf(`"a%d":{"DataType":"String","StringValue":"v"}`, i)

@@ -7,10 +7,12 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
 func subscribeInput(topicName, protocol, endpoint, more string) string {
-	return `{"TopicArn":"` + topicARN(topicName) + `","Protocol":"` + protocol + `","Endpoint":` + quoted(endpoint) + more + `}`
+	return `{"TopicArn":"` + topicARN(topicName) + `","Protocol":"` + protocol + `","Endpoint":` + awstest.Quoted(endpoint) + more + `}`
 }
 
 // TestWhoCanNotSubscribe has protocols and endpoints that are refused.
@@ -43,8 +45,8 @@ func TestWhoCanNotSubscribe(t *testing.T) {
 		rows = append(rows, row("t", protocol, "x", "Protocol Reason: The protocol "+protocol+" is not supported: "+reason+"."))
 	}
 	e.refuse(rows)
-	if a := e.call("Subscribe", subscribeInput("t", "http", "http://", "")); a.code != invalidParameter || !strings.HasPrefix(a.message, "Invalid parameter: Endpoint Reason: ") {
-		t.Errorf("a URL without a host: %s %s", a.code, a.message)
+	if a := e.call("Subscribe", subscribeInput("t", "http", "http://", "")); a.Code != invalidParameter || !strings.HasPrefix(a.Message, "Invalid parameter: Endpoint Reason: ") {
+		t.Errorf("a URL without a host: %s %s", a.Code, a.Message)
 	}
 }
 
@@ -73,11 +75,11 @@ func TestSubscriptionAttributeFaults(t *testing.T) {
 		{"t", "sqs", queueARN("q"), "ReplayPolicy", `{"PointType":"Timestamp","StartingPoint":"2026-01-01T00:00:00.000Z"}`, "ReplayPolicy: can only be set for FIFO topics"},
 		{"f.fifo", "sqs", queueARN("q.fifo"), "ReplayPolicy", `{"PointType":"Timestamp","StartingPoint":"2026-01-01T00:00:00.000Z"}`, "ReplayPolicy: can only be set while the topic has an ArchivePolicy"},
 	} {
-		e.call("Subscribe", subscribeInput(x.topicName, x.protocol, x.endpoint, `,"Attributes":{"`+x.name+`":`+quoted(x.value)+`}`)).
-			is("subscribing with "+x.name+" "+x.value, invalidParameter, "Invalid parameter: Attributes Reason: "+x.message)
-		arn := e.ok("Subscribe", subscribeInput(x.topicName, x.protocol, x.endpoint, `,"ReturnSubscriptionArn":true`)).text("SubscriptionArn")
-		e.call("SetSubscriptionAttributes", `{"SubscriptionArn":"`+arn+`","AttributeName":"`+x.name+`","AttributeValue":`+quoted(x.value)+`}`).
-			is("setting "+x.name+" "+x.value, invalidParameter, "Invalid parameter: "+x.message)
+		e.call("Subscribe", subscribeInput(x.topicName, x.protocol, x.endpoint, `,"Attributes":{"`+x.name+`":`+awstest.Quoted(x.value)+`}`)).
+			Is("subscribing with "+x.name+" "+x.value, invalidParameter, "Invalid parameter: Attributes Reason: "+x.message)
+		arn := e.ok("Subscribe", subscribeInput(x.topicName, x.protocol, x.endpoint, `,"ReturnSubscriptionArn":true`)).Text("SubscriptionArn")
+		e.call("SetSubscriptionAttributes", `{"SubscriptionArn":"`+arn+`","AttributeName":"`+x.name+`","AttributeValue":`+awstest.Quoted(x.value)+`}`).
+			Is("setting "+x.name+" "+x.value, invalidParameter, "Invalid parameter: "+x.message)
 		e.ok("Unsubscribe", `{"SubscriptionArn":"`+arn+`"}`)
 	}
 }
@@ -111,7 +113,7 @@ func TestSubscriptionAttributes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		arn := e.ok("Subscribe", subscribeInput("t", x.protocol, x.endpoint, `,"ReturnSubscriptionArn":true,"Attributes":`+string(attributes))).text("SubscriptionArn")
+		arn := e.ok("Subscribe", subscribeInput("t", x.protocol, x.endpoint, `,"ReturnSubscriptionArn":true,"Attributes":`+string(attributes))).Text("SubscriptionArn")
 		want := map[string]string{
 			"SubscriptionArn": arn, "TopicArn": topicARN("t"), "Owner": account, "Protocol": x.protocol, "Endpoint": x.endpoint, "PendingConfirmation": "false",
 			"ConfirmationWasAuthenticated": "true", "SubscriptionPrincipal": "arn:aws:iam::000000000000:user/AKIDEXAMPLE",
@@ -123,8 +125,8 @@ func TestSubscriptionAttributes(t *testing.T) {
 		}
 	}
 	a := e.ok("ListSubscriptions", `{}`)
-	if arns := a.texts("SubscriptionArn"); len(arns) != 6 || strings.Count(a.body, ">PendingConfirmation<") != 1 {
-		t.Errorf("listed %s", a.body)
+	if arns := a.Texts("SubscriptionArn"); len(arns) != 6 || strings.Count(a.Body, ">PendingConfirmation<") != 1 {
+		t.Errorf("listed %s", a.Body)
 	}
 }
 
@@ -147,7 +149,7 @@ func TestSubscribeAgain(t *testing.T) {
 	}
 	for _, other := range []string{`"RawMessageDelivery":"false"`, `"FilterPolicy":"{\"a\":[\"c\"]}"`, `"FilterPolicyScope":"MessageBody"`, `"SubscriptionRoleArn":"arn:r"`} {
 		e.call("Subscribe", subscribeInput("t", "sqs", queueARN("q"), `,"Attributes":{`+other+`}`)).
-			is("with "+other, invalidParameter, "Invalid parameter: Attributes Reason: Subscription already exists with different attributes")
+			Is("with "+other, invalidParameter, "Invalid parameter: Attributes Reason: Subscription already exists with different attributes")
 	}
 }
 
@@ -158,17 +160,17 @@ func TestNamesOfSubscriptions(t *testing.T) {
 	e.topic("t")
 	const reason = "Invalid parameter: SubscriptionArn Reason: An ARN must have at least 6 elements, not "
 	for operation, more := range map[string]string{"Unsubscribe": "", "GetSubscriptionAttributes": "", "SetSubscriptionAttributes": `,"AttributeName":"RawMessageDelivery","AttributeValue":"true"`} {
-		call := func(arn string) *answer { return e.call(operation, `{"SubscriptionArn":"`+arn+`"`+more+`}`) }
-		call("random").is(operation, invalidParameter, reason+"1")
-		call("PendingConfirmation").is(operation, invalidParameter, reason+"1")
-		call("arn:aws:sns:us-east-1:random").is(operation, invalidParameter, reason+"5")
-		call(topicARN("t")).is(operation, invalidParameter, "Invalid parameter: SubscriptionId")
+		call := func(arn string) *awstest.Answer { return e.call(operation, `{"SubscriptionArn":"`+arn+`"`+more+`}`) }
+		call("random").Is(operation, invalidParameter, reason+"1")
+		call("PendingConfirmation").Is(operation, invalidParameter, reason+"1")
+		call("arn:aws:sns:us-east-1:random").Is(operation, invalidParameter, reason+"5")
+		call(topicARN("t")).Is(operation, invalidParameter, "Invalid parameter: SubscriptionId")
 		for _, absent := range []string{topicARN("t"), topicARN("none")} {
 			a := call(absent + ":8a21d249-4329-4871-acc6-7be709c6ea7f")
 			if operation == "Unsubscribe" {
-				a.is(operation, "", "")
+				a.Is(operation, "", "")
 			} else {
-				a.is(operation, notFound, "Subscription does not exist")
+				a.Is(operation, notFound, "Subscription does not exist")
 			}
 		}
 	}
@@ -181,11 +183,11 @@ func TestConfirmation(t *testing.T) {
 	topicOf := e.topic("t")
 	e.topic("other")
 	input := subscribeInput("t", "https", "https://example.com/", "")
-	if got := e.ok("Subscribe", input).text("SubscriptionArn"); got != "pending confirmation" {
+	if got := e.ok("Subscribe", input).Text("SubscriptionArn"); got != "pending confirmation" {
 		t.Errorf("answered %s", got)
 	}
-	arn := e.ok("Subscribe", subscribeInput("t", "https", "https://example.com/", `,"ReturnSubscriptionArn":true`)).text("SubscriptionArn")
-	if got := e.ok("ListSubscriptionsByTopic", `{"TopicArn":"`+topicOf+`"}`).texts("SubscriptionArn"); len(got) != 1 || got[0] != "PendingConfirmation" {
+	arn := e.ok("Subscribe", subscribeInput("t", "https", "https://example.com/", `,"ReturnSubscriptionArn":true`)).Text("SubscriptionArn")
+	if got := e.ok("ListSubscriptionsByTopic", `{"TopicArn":"`+topicOf+`"}`).Texts("SubscriptionArn"); len(got) != 1 || got[0] != "PendingConfirmation" {
 		t.Errorf("listed %v", got)
 	}
 	counts := func() string {
@@ -215,14 +217,14 @@ func TestConfirmation(t *testing.T) {
 		{"ConfirmSubscription", confirm(strings.Replace(topicOf, region, "eu-west-1", 1), token, ""), invalidParameter, "Invalid parameter: Topic"},
 	})
 	for range 2 { // confirming again is no error
-		if got := e.get(visit); got.status != 200 || got.text("SubscriptionArn") != arn || !strings.Contains(got.body, "<ConfirmSubscriptionResponse xmlns=") {
-			t.Fatalf("the URL answered %s", got.body)
+		if got := e.get(visit); got.Status != 200 || got.Text("SubscriptionArn") != arn || !strings.Contains(got.Body, "<ConfirmSubscriptionResponse xmlns=") {
+			t.Fatalf("the URL answered %s", got.Body)
 		}
 	}
 	if got := e.attributes(arn); got["PendingConfirmation"] != "false" || counts() != "100" {
 		t.Errorf("confirmed it has %v, counted %s", got, counts())
 	}
-	if got := e.ok("Subscribe", input).text("SubscriptionArn"); got != arn {
+	if got := e.ok("Subscribe", input).Text("SubscriptionArn"); got != arn {
 		t.Errorf("subscribed again it is %s", got)
 	}
 	e.ok("Publish", `{"TopicArn":"`+topicOf+`","Message":"m"}`)
@@ -231,16 +233,16 @@ func TestConfirmation(t *testing.T) {
 	if notification["Type"] != "Notification" || notification["Message"] != "m" {
 		t.Fatalf("the endpoint is to get %v", notification)
 	}
-	if got := e.get(notification["UnsubscribeURL"]); got.status != 200 || !strings.Contains(got.body, "<UnsubscribeResponse xmlns=") {
-		t.Fatalf("the URL answered %s", got.body)
+	if got := e.get(notification["UnsubscribeURL"]); got.Status != 200 || !strings.Contains(got.Body, "<UnsubscribeResponse xmlns=") {
+		t.Fatalf("the URL answered %s", got.Body)
 	}
-	e.call("GetSubscriptionAttributes", `{"SubscriptionArn":"`+arn+`"}`).is("when it has ended", notFound, "Subscription does not exist")
+	e.call("GetSubscriptionAttributes", `{"SubscriptionArn":"`+arn+`"}`).Is("when it has ended", notFound, "Subscription does not exist")
 	sent = e.sent(arn)
 	last := sent[len(sent)-1]
 	if last["Type"] != "UnsubscribeConfirmation" || last["Token"] == token || last["Token"] == "" {
 		t.Fatalf("the endpoint is to get %v", last)
 	}
-	if got := e.get(last["SubscribeURL"]).text("SubscriptionArn"); got != arn || counts() != "100" {
+	if got := e.get(last["SubscribeURL"]).Text("SubscriptionArn"); got != arn || counts() != "100" {
 		t.Errorf("restored it is %s, counted %s", got, counts())
 	}
 }
@@ -250,13 +252,13 @@ func TestAuthenticatedUnsubscribe(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	topicOf := e.topic("t")
-	arn := e.ok("Subscribe", subscribeInput("t", "http", "http://example.com/", `,"ReturnSubscriptionArn":true`)).text("SubscriptionArn")
+	arn := e.ok("Subscribe", subscribeInput("t", "http", "http://example.com/", `,"ReturnSubscriptionArn":true`)).Text("SubscriptionArn")
 	e.ok("ConfirmSubscription", `{"TopicArn":"`+topicOf+`","Token":"`+e.sent(arn)[0]["Token"]+`","AuthenticateOnUnsubscribe":"true"}`)
 	if got := e.attributes(arn)["ConfirmationWasAuthenticated"]; got != "true" {
 		t.Errorf("ConfirmationWasAuthenticated is %s", got)
 	}
-	if a := e.get(base + "/?Action=Unsubscribe&SubscriptionArn=" + arn); a.status != 403 || a.code != "AuthorizationError" {
-		t.Errorf("the URL answered %d %s", a.status, a.body)
+	if a := e.get(base + "/?Action=Unsubscribe&SubscriptionArn=" + arn); a.Status != 403 || a.Code != "AuthorizationError" {
+		t.Errorf("the URL answered %d %s", a.Status, a.Body)
 	}
 	e.ok("Unsubscribe", `{"SubscriptionArn":"`+arn+`"}`)
 }
@@ -276,16 +278,16 @@ func TestPagesOfSubscriptions(t *testing.T) {
 		want int
 	}{"ListSubscriptions": {"", 21}, "ListSubscriptionsByTopic": {`"TopicArn":"` + topicARN("a") + `",`, 20}} {
 		first := e.ok(operation, `{`+x.of+`"NextToken":""}`)
-		token := first.text("NextToken")
+		token := first.Text("NextToken")
 		if _, err := base64.StdEncoding.DecodeString(token); err != nil {
 			t.Errorf("%s: the token is %q", operation, token)
 		}
 		second := e.ok(operation, `{`+x.of+`"NextToken":"`+token+`"}`)
 		seen := map[string]bool{}
-		for _, arn := range append(first.texts("SubscriptionArn"), second.texts("SubscriptionArn")...) {
+		for _, arn := range append(first.Texts("SubscriptionArn"), second.Texts("SubscriptionArn")...) {
 			seen[arn] = true
 		}
-		if n := len(second.texts("SubscriptionArn")); len(first.texts("SubscriptionArn")) != 100 || n != x.want || len(seen) != 100+x.want || len(second.texts("NextToken")) != 0 {
+		if n := len(second.Texts("SubscriptionArn")); len(first.Texts("SubscriptionArn")) != 100 || n != x.want || len(seen) != 100+x.want || len(second.Texts("NextToken")) != 0 {
 			t.Errorf("%s: the second page has %d, both %d", operation, n, len(seen))
 		}
 	}
@@ -299,7 +301,7 @@ func TestWhatIsRefused(t *testing.T) {
 		t.Errorf("%d operations are refused", len(e.service.Refused))
 	}
 	for name, reason := range e.service.Refused {
-		e.call(name, `{}`).is(name, "UnsupportedOperation", "The operation "+name+" is not supported: "+reason+".")
+		e.call(name, `{}`).Is(name, "UnsupportedOperation", "The operation "+name+" is not supported: "+reason+".")
 	}
 }
 
@@ -317,10 +319,10 @@ func TestReplayPolicy(t *testing.T) {
 		{`{"PointType":"Timestamp","StartingPoint":"yesterday"}`, "StartingPoint must be a time in ISO 8601"}, {`{"Colour":"red"}`, "unknown member Colour"},
 		{`{"PointType":"Timestamp","StartingPoint":"2026-01-01T00:00:00Z","EndingPoint":"2026-01-01T00:00:00Z"}`, "EndingPoint must be after StartingPoint"},
 	} {
-		e.call("Subscribe", subscribeInput("f.fifo", "sqs", queueARN("q.fifo"), `,"Attributes":{"ReplayPolicy":`+quoted(x.value)+`}`)).
-			is(x.value, invalidParameter, "Invalid parameter: Attributes Reason: ReplayPolicy: "+x.message)
+		e.call("Subscribe", subscribeInput("f.fifo", "sqs", queueARN("q.fifo"), `,"Attributes":{"ReplayPolicy":`+awstest.Quoted(x.value)+`}`)).
+			Is(x.value, invalidParameter, "Invalid parameter: Attributes Reason: ReplayPolicy: "+x.message)
 	}
-	arn := e.subscribe("f.fifo", "q.fifo", `"Attributes":{"ReplayPolicy":`+quoted(policy)+`}`)
+	arn := e.subscribe("f.fifo", "q.fifo", `"Attributes":{"ReplayPolicy":`+awstest.Quoted(policy)+`}`)
 	if got := e.attributes(arn); got["ReplayPolicy"] != policy || got["ReplayStatus"] != "Pending" {
 		t.Errorf("it has %v", got)
 	}
@@ -328,7 +330,7 @@ func TestReplayPolicy(t *testing.T) {
 	if made, err := e.topics.Subscription(t.Context(), named("f.fifo"), uuid); err != nil || made.Subscription.Feed == nil || made.Subscription.Feed.Transfer != "" {
 		t.Errorf("made in one step it is %+v, %v", made.Subscription, err)
 	}
-	e.subscribe("f.fifo", "q.fifo", `"Attributes":{"ReplayPolicy":`+quoted(policy)+`}`)
+	e.subscribe("f.fifo", "q.fifo", `"Attributes":{"ReplayPolicy":`+awstest.Quoted(policy)+`}`)
 	e.ok("SetSubscriptionAttributes", `{"SubscriptionArn":"`+arn+`","AttributeName":"ReplayPolicy","AttributeValue":"{}"}`)
 	if got := e.attributes(arn); got["ReplayPolicy"] != "" || got["ReplayStatus"] != "" {
 		t.Errorf("without a replay it has %v", got)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
 // Codes of errors.
@@ -25,7 +27,7 @@ type refusal struct{ operation, input, code, message string }
 func (e *env) refuse(rows []refusal) {
 	e.tb.Helper()
 	for _, row := range rows {
-		e.call(row.operation, row.input).is(row.operation+" "+short(row.input), row.code, row.message)
+		e.client.Refuse(row.operation, row.input, row.code, row.message)
 	}
 }
 
@@ -50,14 +52,16 @@ func TestARNs(t *testing.T) {
 		{"TagResource", "ResourceArn", `,"Tags":[{"Key":"k","Value":"v"}]`, "ResourceNotFound"},
 		{"UntagResource", "ResourceArn", `,"TagKeys":["k"]`, "ResourceNotFound"},
 	} {
-		call := func(arn string) *answer { return e.call(x.operation, `{"`+x.parameter+`":"`+arn+`"`+x.more+`}`) }
+		call := func(arn string) *awstest.Answer {
+			return e.call(x.operation, `{"`+x.parameter+`":"`+arn+`"`+x.more+`}`)
+		}
 		reason := "Invalid parameter: " + x.parameter + " Reason: An ARN must have at least 6 elements, not "
-		call("random").is(x.operation, invalidParameter, reason+"1")
-		call("arn:aws:sns:us-east-1:t").is(x.operation, invalidParameter, reason+"5")
-		call("arn:aws:sns:eu-west-1:"+account+":t").is(x.operation+" in another region", invalidParameter, "Invalid parameter: "+x.parameter)
-		call(queueARN("t")).is(x.operation, invalidParameter, "Invalid parameter: "+x.parameter)
+		call("random").Is(x.operation, invalidParameter, reason+"1")
+		call("arn:aws:sns:us-east-1:t").Is(x.operation, invalidParameter, reason+"5")
+		call("arn:aws:sns:eu-west-1:"+account+":t").Is(x.operation+" in another region", invalidParameter, "Invalid parameter: "+x.parameter)
+		call(queueARN("t")).Is(x.operation, invalidParameter, "Invalid parameter: "+x.parameter)
 		message := map[string]string{notFound: "Topic does not exist", "ResourceNotFound": "Resource does not exist"}[x.absent]
-		call(topicARN("none")).is(x.operation, x.absent, message)
+		call(topicARN("none")).Is(x.operation, x.absent, message)
 	}
 }
 
@@ -72,7 +76,7 @@ func TestTopicNames(t *testing.T) {
 		if fifo != "" {
 			attributes = `,"Attributes":{"FifoTopic":"` + fifo + `"}`
 		}
-		e.call("CreateTopic", `{"Name":"`+name+`"`+attributes+`}`).is("CreateTopic "+short(name), invalidParameter, "Invalid parameter: Topic Name")
+		e.call("CreateTopic", `{"Name":"`+name+`"`+attributes+`}`).Is("CreateTopic "+awstest.Short(name), invalidParameter, "Invalid parameter: Topic Name")
 	}
 	e.ok("CreateTopic", `{"Name":"`+strings.Repeat("a", 256)+`"}`)
 	e.ok("CreateTopic", `{"Name":"`+strings.Repeat("a", 251)+`.fifo","Attributes":{"FifoTopic":"true"}}`)
@@ -84,8 +88,8 @@ func TestCreateTopicAgain(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	const policy = `{"http":{"defaultHealthyRetryPolicy":{"numRetries":5}}}`
-	first := `{"Name":"t","Attributes":{"DisplayName":"d","SignatureVersion":"2","DeliveryPolicy":` + quoted(policy) + `},"Tags":[{"Key":"a","Value":"1"},{"Key":"b","Value":""}]}`
-	arn := e.ok("CreateTopic", first).text("TopicArn")
+	first := `{"Name":"t","Attributes":{"DisplayName":"d","SignatureVersion":"2","DeliveryPolicy":` + awstest.Quoted(policy) + `},"Tags":[{"Key":"a","Value":"1"},{"Key":"b","Value":""}]}`
+	arn := e.ok("CreateTopic", first).Text("TopicArn")
 	if arn != topicARN("t") {
 		t.Errorf("the ARN is %s", arn)
 	}
@@ -93,7 +97,7 @@ func TestCreateTopicAgain(t *testing.T) {
 		first, `{"Name":"t"}`, `{"Name":"t","Attributes":{"DisplayName":"d"}}`, `{"Name":"t","Tags":[{"Key":"b","Value":""},{"Key":"a","Value":"1"}]}`,
 		`{"Name":"t","Attributes":{"FifoTopic":"false"}}`,
 	} {
-		if got := e.ok("CreateTopic", again).text("TopicArn"); got != arn {
+		if got := e.ok("CreateTopic", again).Text("TopicArn"); got != arn {
 			t.Errorf("%s answered %s", again, got)
 		}
 	}
@@ -144,7 +148,7 @@ func TestSetTopicAttributes(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	set := func(arn, name, value string) string {
-		return `{"TopicArn":"` + arn + `","AttributeName":"` + name + `","AttributeValue":` + quoted(value) + `}`
+		return `{"TopicArn":"` + arn + `","AttributeName":"` + name + `","AttributeValue":` + awstest.Quoted(value) + `}`
 	}
 	plain, fifo := e.topic("t"), e.topic("f.fifo")
 	for _, x := range []struct{ arn, name, value string }{
@@ -188,7 +192,7 @@ func TestSetTopicAttributes(t *testing.T) {
 	if got := e.attributes(fifo)["BeginningArchiveTime"]; !strings.HasSuffix(got, "Z") || len(got) != len("2006-01-02T15:04:05.000Z") {
 		t.Errorf("the archive begins %q", got)
 	}
-	e.call("DeleteTopic", `{"TopicArn":"`+fifo+`"}`).is("with an archive", "InvalidState", "Invalid state: A topic with an active ArchivePolicy can not be deleted. Set ArchivePolicy to {} first.")
+	e.call("DeleteTopic", `{"TopicArn":"`+fifo+`"}`).Is("with an archive", "InvalidState", "Invalid state: A topic with an active ArchivePolicy can not be deleted. Set ArchivePolicy to {} first.")
 	e.ok("SetTopicAttributes", set(fifo, "ArchivePolicy", "{}"))
 	e.ok("DeleteTopic", `{"TopicArn":"`+fifo+`"}`)
 }
@@ -199,7 +203,7 @@ func TestEffectiveDeliveryPolicy(t *testing.T) {
 	e := newEnv(t)
 	arn := e.topic("t")
 	standard := e.attributes(arn)["EffectiveDeliveryPolicy"]
-	e.ok("SetTopicAttributes", `{"TopicArn":"`+arn+`","AttributeName":"DeliveryPolicy","AttributeValue":`+quoted(`{"http":{"defaultHealthyRetryPolicy":{"numRetries":7},"defaultThrottlePolicy":{"maxReceivesPerSecond":5}}}`)+`}`)
+	e.ok("SetTopicAttributes", `{"TopicArn":"`+arn+`","AttributeName":"DeliveryPolicy","AttributeValue":`+awstest.Quoted(`{"http":{"defaultHealthyRetryPolicy":{"numRetries":7},"defaultThrottlePolicy":{"maxReceivesPerSecond":5}}}`)+`}`)
 	var got struct {
 		HTTP struct {
 			DefaultHealthyRetryPolicy struct{ MinDelayTarget, NumRetries int }
@@ -266,14 +270,14 @@ func TestTags(t *testing.T) {
 	arn := e.topic("t")
 	tags := func() string {
 		a := e.ok("ListTagsForResource", `{"ResourceArn":"`+arn+`"}`)
-		return fmt.Sprint(a.texts("Key"), a.texts("Value"))
+		return fmt.Sprint(a.Texts("Key"), a.Texts("Value"))
 	}
 	if got := tags(); got != "[] []" {
 		t.Errorf("a new topic has %s", got)
 	}
 	a := e.ok("TagResource", `{"ResourceArn":"`+arn+`","Tags":[{"Key":"b","Value":"2"},{"Key":"a","Value":"1"},{"Key":"empty","Value":""}]}`)
-	if !strings.Contains(a.body, "<TagResourceResult></TagResourceResult>") {
-		t.Errorf("answered %s", a.body)
+	if !strings.Contains(a.Body, "<TagResourceResult></TagResourceResult>") {
+		t.Errorf("answered %s", a.Body)
 	}
 	e.ok("TagResource", `{"ResourceArn":"`+arn+`","Tags":[{"Key":"a","Value":"3"}]}`)
 	e.ok("UntagResource", `{"ResourceArn":"`+arn+`","TagKeys":["b","none"]}`)
@@ -300,13 +304,13 @@ func TestDataProtection(t *testing.T) {
 	e := newEnv(t)
 	arn := e.topic("t")
 	const policy = `{"Name": "p", "Version": "2021-06-01", "Statement": []}`
-	e.ok("PutDataProtectionPolicy", `{"ResourceArn":"`+arn+`","DataProtectionPolicy":`+quoted(policy)+`}`)
-	if got := e.ok("GetDataProtectionPolicy", `{"ResourceArn":"`+arn+`"}`).text("DataProtectionPolicy"); got != policy {
+	e.ok("PutDataProtectionPolicy", `{"ResourceArn":"`+arn+`","DataProtectionPolicy":`+awstest.Quoted(policy)+`}`)
+	if got := e.ok("GetDataProtectionPolicy", `{"ResourceArn":"`+arn+`"}`).Text("DataProtectionPolicy"); got != policy {
 		t.Errorf("the policy is %s", got)
 	}
-	e.call("PutDataProtectionPolicy", `{"ResourceArn":"`+arn+`","DataProtectionPolicy":"x"}`).is("no JSON", invalidParameter, "Invalid parameter: DataProtectionPolicy Reason: failed to parse JSON.")
+	e.call("PutDataProtectionPolicy", `{"ResourceArn":"`+arn+`","DataProtectionPolicy":"x"}`).Is("no JSON", invalidParameter, "Invalid parameter: DataProtectionPolicy Reason: failed to parse JSON.")
 	e.ok("PutDataProtectionPolicy", `{"ResourceArn":"`+arn+`","DataProtectionPolicy":""}`)
-	if got := e.ok("GetDataProtectionPolicy", `{"ResourceArn":"`+arn+`"}`).texts("DataProtectionPolicy"); len(got) != 0 {
+	if got := e.ok("GetDataProtectionPolicy", `{"ResourceArn":"`+arn+`"}`).Texts("DataProtectionPolicy"); len(got) != 0 {
 		t.Errorf("there still is %s", got)
 	}
 }
@@ -325,9 +329,9 @@ func TestPagesOfTopics(t *testing.T) {
 	token := ""
 	for pages := 1; ; pages++ {
 		a := e.ok("ListTopics", `{"NextToken":"`+token+`"}`)
-		arns := a.texts("TopicArn")
+		arns := a.Texts("TopicArn")
 		got = append(got, arns...)
-		tokens := a.texts("NextToken")
+		tokens := a.Texts("NextToken")
 		if len(tokens) == 0 {
 			if pages != 3 || len(arns) != 50 {
 				t.Errorf("the last page, number %d, has %d", pages, len(arns))
@@ -342,7 +346,7 @@ func TestPagesOfTopics(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("listed %v", got)
 	}
-	e.call("ListTopics", `{"NextToken":"*"}`).is("a bad token", invalidParameter, "Invalid parameter: NextToken Reason: Invalid token")
+	e.call("ListTopics", `{"NextToken":"*"}`).Is("a bad token", invalidParameter, "Invalid parameter: NextToken Reason: Invalid token")
 }
 
 // TestDeleteTopic takes the subscriptions with it, and may be repeated.
@@ -354,9 +358,9 @@ func TestDeleteTopic(t *testing.T) {
 	subscription := e.subscribe("t", "q")
 	e.ok("DeleteTopic", `{"TopicArn":"`+arn+`"}`)
 	e.ok("DeleteTopic", `{"TopicArn":"`+arn+`"}`)
-	e.call("GetSubscriptionAttributes", `{"SubscriptionArn":"`+subscription+`"}`).is("of a topic that is gone", notFound, "Subscription does not exist")
+	e.call("GetSubscriptionAttributes", `{"SubscriptionArn":"`+subscription+`"}`).Is("of a topic that is gone", notFound, "Subscription does not exist")
 	e.topic("t")
-	if got := e.ok("ListSubscriptions", `{}`).texts("SubscriptionArn"); len(got) != 0 {
+	if got := e.ok("ListSubscriptions", `{}`).Texts("SubscriptionArn"); len(got) != 0 {
 		t.Errorf("the new topic has %s", got)
 	}
 }

@@ -1,45 +1,17 @@
 package sns_test
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
-// sink is a writer of answers that keeps only what a benchmark needs.
-type sink struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (s *sink) Header() http.Header         { return s.header }
-func (s *sink) WriteHeader(status int)      { s.status = status }
-func (s *sink) Write(b []byte) (int, error) { return s.body.Write(b) }
-
-// repeat sends a request again and again, straight to the handler, without a connection and without making anything that net/http
-// would not.
+// repeat sends a request again and again.
 func repeat(b *testing.B, e *env, operation, input string) {
 	b.Helper()
-	body := []byte(form(b, operation, input))
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, base+"/", nil)
-	r.Header.Set("Authorization", signed("AKIDEXAMPLE", region)[1])
-	var w sink
-	b.ReportAllocs()
-	for b.Loop() {
-		w.header, w.status = make(http.Header, 4), 0
-		w.body.Reset()
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		e.handler.ServeHTTP(&w, r)
-		if w.status != http.StatusOK {
-			b.Fatalf("answered %d %s", w.status, w.body.Bytes())
-		}
-	}
+	awstest.NewRepeater(b, e.client, operation).Repeat([]byte(e.client.Body(operation, input)))
 }
 
 const benchAttributes = `"MessageAttributes":{"colour":{"DataType":"String","StringValue":"red"},"size":{"DataType":"Number","StringValue":"7"}}`

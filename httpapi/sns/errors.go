@@ -3,10 +3,9 @@ package sns
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
-	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/storeerror"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/topic"
 )
@@ -44,39 +43,17 @@ func authorizationError(message string) *awsapi.Error {
 
 // table is what clients are told of the conditions of the domain, first match first. Errors with data come before it, in
 // errorOf.
-var table = [...]struct {
-	err  error
-	told func(err error) *awsapi.Error
-}{
-	{topic.ErrNotFound, func(error) *awsapi.Error { return topicDoesNotExist() }},
-	{topic.ErrSubscriptionNotFound, func(error) *awsapi.Error { return subscriptionDoesNotExist() }},
-	{topic.ErrToken, func(error) *awsapi.Error { return invalidParameter("Token") }},
-	{topic.ErrArchived, func(error) *awsapi.Error {
+var table = storeerror.With(awsapi.ErrorTable{
+	awsapi.On(topic.ErrNotFound, func(error) *awsapi.Error { return topicDoesNotExist() }),
+	awsapi.On(topic.ErrSubscriptionNotFound, func(error) *awsapi.Error { return subscriptionDoesNotExist() }),
+	awsapi.On(topic.ErrToken, func(error) *awsapi.Error { return invalidParameter("Token") }),
+	awsapi.On(topic.ErrArchived, func(error) *awsapi.Error {
 		return modelled("InvalidState", http.StatusBadRequest, "Invalid state: A topic with an active ArchivePolicy can not be deleted. Set ArchivePolicy to {} first.")
-	}},
-	{topic.ErrUnsubscribeDenied, func(error) *awsapi.Error {
+	}),
+	awsapi.On(topic.ErrUnsubscribeDenied, func(error) *awsapi.Error {
 		return authorizationError("The subscription was confirmed with AuthenticateOnUnsubscribe: only a request with credentials may end it.")
-	}},
-	{queue.ErrStoreFull, func(error) *awsapi.Error {
-		return awsapi.Unavailable("The store is full: receive and delete messages to make room.", storeFullRetry)
-	}},
-	{queue.ErrStoreClosed, func(error) *awsapi.Error {
-		return awsapi.Unavailable("The store has stopped.", storeClosedRetry)
-	}},
-	{queue.ErrUnavailable, func(error) *awsapi.Error {
-		return awsapi.Unavailable("The store can not be reached.", storeUnavailableRetry)
-	}},
-	{catalog.ErrConflict, func(error) *awsapi.Error {
-		return awsapi.Unavailable("The definition was changed by others at the same time.", 1)
-	}},
-}
-
-// How long clients are asked to wait, in seconds.
-const (
-	storeFullRetry        = 10
-	storeClosedRetry      = 5
-	storeUnavailableRetry = 1
-)
+	}),
+})
 
 // errorOf is the service's table of errors.
 func errorOf(err error) *awsapi.Error {
@@ -85,21 +62,7 @@ func errorOf(err error) *awsapi.Error {
 	}
 	if e, ok := errors.AsType[*topic.InvalidError](err); ok {
 		// What the operations let through and the topic does not take.
-		return invalidParameter(clip(e.Error()))
+		return invalidParameter(awsapi.Clip(e.Error()))
 	}
-	for _, row := range table {
-		if errors.Is(err, row.err) {
-			return row.told(err)
-		}
-	}
-	return nil
-}
-
-// clip keeps what a client sent short enough to be part of a text.
-func clip(s string) string {
-	const most = 1024
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return table.Of(err)
 }

@@ -3,6 +3,8 @@ package sns
 import (
 	"fmt"
 	"strings"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 )
 
 const (
@@ -31,7 +33,7 @@ func faultf(format string, args ...any) *fault { return &fault{reason: fmt.Sprin
 func unknownAttribute() *fault { return &fault{reason: "AttributeName", whole: true} }
 
 func notBoolean(value string) string {
-	return "Invalid value [" + clip(value) + "]. Must be true or false."
+	return "Invalid value [" + awsapi.Clip(value) + "]. Must be true or false."
 }
 
 const notJSON = "failed to parse JSON."

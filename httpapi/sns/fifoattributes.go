@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signalbox-mq/signalbox/duration"
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/topic"
 )
 
@@ -49,7 +50,7 @@ func setThroughputScope(t *topic.Topic, value string) *fault {
 	case "MessageGroup":
 		scope = topic.ScopeGroup
 	default:
-		return faultf("Invalid value [%s]. Must be Topic or MessageGroup.", clip(value))
+		return faultf("Invalid value [%s]. Must be Topic or MessageGroup.", awsapi.Clip(value))
 	}
 	if !t.FIFO {
 		return onlyFIFO()

@@ -6,17 +6,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
 // Every target goes through the whole handler. readAnswer checks that an answer is well formed and that an error is one that
 // clients know; what is left to check is that it is never the router's fault.
-
-func blameless(t *testing.T, a *answer) {
-	t.Helper()
-	if a.status >= 500 {
-		t.Fatalf("answered %d %s", a.status, a.body)
-	}
-}
 
 // FuzzQuery takes any text for the parameters of an operation.
 func FuzzQuery(f *testing.F) {
@@ -42,10 +37,10 @@ func FuzzQuery(f *testing.F) {
 			r.Header.Set("Accept", "application/json")
 		}
 		e := e.on(t)
-		blameless(t, e.do(r))
+		e.do(r).Blameless()
 		// Whatever it did, the topic is one that can be used, or gone.
-		if a := e.call("Publish", message(`"Message":"m"`)); a.status != http.StatusOK && a.code != notFound {
-			t.Fatalf("%s: then publishing answered %s", query, a.body)
+		if a := e.call("Publish", message(`"Message":"m"`)); a.Status != http.StatusOK && a.Code != notFound {
+			t.Fatalf("%s: then publishing answered %s", query, a.Body)
 		}
 		e.topicAnew()
 	})
@@ -78,18 +73,18 @@ func FuzzFilterPolicy(f *testing.F) {
 			scope = "MessageBody"
 		}
 		const endpoint = `,"Protocol":"sqs","Endpoint":"arn:aws:sqs:us-east-1:000000000000:q"`
-		a := e.call("Subscribe", `{"TopicArn":"`+topicARN("t")+`"`+endpoint+`,"Attributes":{"FilterPolicyScope":"`+scope+`","FilterPolicy":`+quoted(policy)+`}}`)
-		blameless(t, a)
-		if a.status != http.StatusOK {
-			if a.code != invalidParameter || !strings.HasPrefix(a.message, "Invalid parameter: Attributes Reason: Filter") {
-				t.Fatalf("%q was refused with %s", policy, a.body)
+		a := e.call("Subscribe", `{"TopicArn":"`+topicARN("t")+`"`+endpoint+`,"Attributes":{"FilterPolicyScope":"`+scope+`","FilterPolicy":`+awstest.Quoted(policy)+`}}`)
+		a.Blameless()
+		if a.Status != http.StatusOK {
+			if a.Code != invalidParameter || !strings.HasPrefix(a.Message, "Invalid parameter: Attributes Reason: Filter") {
+				t.Fatalf("%q was refused with %s", policy, a.Body)
 			}
 			return
 		}
 		if policy != "" && !json.Valid([]byte(policy)) {
 			t.Fatalf("took what is no JSON: %q", policy)
 		}
-		arn := a.text("SubscriptionArn")
+		arn := a.Text("SubscriptionArn")
 		// What was sent is JSON text, in which what is no UTF-8 became U+FFFD. XML has no control characters.
 		want := strings.ToValidUTF8(policy, "\ufffd")
 		if got := e.attributes(arn)["FilterPolicy"]; got != want && got != "" && !strings.ContainsFunc(want, func(r rune) bool { return r < ' ' || r == 0xfffe || r == 0xffff || r == '\ufffd' }) {
@@ -113,10 +108,10 @@ func FuzzMessageStructure(f *testing.F) {
 	e.subscribe("t", "q", `"Attributes":{"RawMessageDelivery":"true"}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		e := e.on(t)
-		a := e.call("Publish", message(`"MessageStructure":"json","Message":`+quoted(body)))
-		blameless(t, a)
+		a := e.call("Publish", message(`"MessageStructure":"json","Message":`+awstest.Quoted(body)))
+		a.Blameless()
 		var texts map[string]any
-		if err := json.Unmarshal([]byte(strings.ToValidUTF8(body, "\ufffd")), &texts); (err != nil || texts["default"] == nil) && a.status == http.StatusOK {
+		if err := json.Unmarshal([]byte(strings.ToValidUTF8(body, "\ufffd")), &texts); (err != nil || texts["default"] == nil) && a.Status == http.StatusOK {
 			t.Fatalf("took %q", body)
 		}
 	})

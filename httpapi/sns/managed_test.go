@@ -39,8 +39,8 @@ func TestTopicsOfTheFile(t *testing.T) {
 	e.queue("more")
 	e.declare("t", topic.Topic{DisplayName: "d"}, topic.Subscription{Queue: "q", DeadLetter: "dead"}, topic.Subscription{Function: "f", Filter: json.RawMessage(`{"a":["b"]}`)})
 	a := e.ok("ListSubscriptionsByTopic", `{"TopicArn":"`+topicARN("t")+`"}`)
-	arns := a.texts("SubscriptionArn")
-	if got := a.texts("Endpoint"); len(got) != 2 || got[0] != "arn:aws:lambda:us-east-1:000000000000:function:f" || got[1] != queueARN("q") {
+	arns := a.Texts("SubscriptionArn")
+	if got := a.Texts("Endpoint"); len(got) != 2 || got[0] != "arn:aws:lambda:us-east-1:000000000000:function:f" || got[1] != queueARN("q") {
 		t.Fatalf("listed %v", got)
 	}
 	if got := e.attributes(arns[1]); got["RawMessageDelivery"] != "true" || got["RedrivePolicy"] != `{"deadLetterTargetArn":"`+queueARN("dead")+`"}` || got["PendingConfirmation"] != "false" {
@@ -66,8 +66,8 @@ func TestTopicsOfTheFile(t *testing.T) {
 		"Unsubscribe":               `{"SubscriptionArn":"` + arns[0] + `"}`,
 		"SetSubscriptionAttributes": `{"SubscriptionArn":"` + arns[1] + `","AttributeName":"RawMessageDelivery","AttributeValue":"false"}`,
 	} {
-		if a := e.call(operation, input); a.status != 403 || a.code != "AuthorizationError" || !strings.Contains(a.message, "router.yaml") {
-			t.Errorf("%s answered %d %s", operation, a.status, a.body)
+		if a := e.call(operation, input); a.Status != 403 || a.Code != "AuthorizationError" || !strings.Contains(a.Message, "router.yaml") {
+			t.Errorf("%s answered %d %s", operation, a.Status, a.Body)
 		}
 	}
 }

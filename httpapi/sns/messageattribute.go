@@ -75,10 +75,10 @@ func attributeNameRune(r rune) bool {
 func attributeBytes(g *attributeValue) ([]byte, *awsapi.Error) {
 	base, _, _ := strings.Cut(g.DataType, ".")
 	empty := func() *awsapi.Error {
-		return parameterValueInvalid(fmt.Sprintf("The message attribute '%s' must contain non-empty message attribute value for message attribute type '%s'.", g.Name, clip(g.DataType)))
+		return parameterValueInvalid(fmt.Sprintf("The message attribute '%s' must contain non-empty message attribute value for message attribute type '%s'.", g.Name, awsapi.Clip(g.DataType)))
 	}
 	wrongField := func(field string) *awsapi.Error {
-		return parameterValueInvalid(fmt.Sprintf("The message attribute '%s' with type '%s' must use field '%s'.", g.Name, clip(g.DataType), field))
+		return parameterValueInvalid(fmt.Sprintf("The message attribute '%s' with type '%s' must use field '%s'.", g.Name, awsapi.Clip(g.DataType), field))
 	}
 	switch {
 	case base != "String" && base != "Number" && base != "Binary":

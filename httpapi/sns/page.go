@@ -1,25 +1,15 @@
 package sns
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
+)
 
 // pageSize is how many topics or subscriptions are listed at once.
 const pageSize = 100
 
-// readToken is what a page comes after, as the page before has told it.
-func readToken(token string) (after string, err error) {
-	if token == "" {
-		return "", nil
-	}
-	b, err := base64.StdEncoding.DecodeString(token)
-	if err != nil || len(b) == 0 {
-		return "", invalidParameter("NextToken Reason: Invalid token")
-	}
-	return string(b), nil
-}
-
-func tokenOf(after string) string {
-	if after == "" {
-		return ""
-	}
-	return base64.StdEncoding.EncodeToString([]byte(after))
+var pages = awsapi.Pages{
+	Encoding: base64.StdEncoding,
+	Invalid:  func() *awsapi.Error { return invalidParameter("NextToken Reason: Invalid token") },
 }

@@ -74,7 +74,7 @@ func readStatement(in *addPermissionInput, name catalog.Name) (*awsapi.Statement
 	}
 	for _, account := range in.Accounts {
 		if !awsapi.IsAccount(account) {
-			return nil, invalidParameter("AWSAccountId Reason: " + clip(account) + " is not an account id of 12 digits")
+			return nil, invalidParameter("AWSAccountId Reason: " + awsapi.Clip(account) + " is not an account id of 12 digits")
 		}
 	}
 	s := awsapi.Allow(in.Label, arnOf(name), in.Accounts)

@@ -174,11 +174,11 @@ func messageFault(err error) error {
 	}
 	switch at[1] {
 	case "attributes":
-		return parameterValueInvalid("The message attributes are invalid: " + clip(strings.TrimPrefix(e.Field, strings.TrimSuffix(at[0], at[1]))+" "+e.Reason))
+		return parameterValueInvalid("The message attributes are invalid: " + awsapi.Clip(strings.TrimPrefix(e.Field, strings.TrimSuffix(at[0], at[1]))+" "+e.Reason))
 	case "subject":
 		return invalidParameter("Subject")
 	case "body":
-		return invalidParameter("Message Reason: " + clip(e.Reason))
+		return invalidParameter("Message Reason: " + awsapi.Clip(e.Reason))
 	}
 	return err
 }

@@ -97,25 +97,14 @@ func checkBatch(entries []batchEntry) error {
 	for i := range entries {
 		id := entries[i].ID
 		switch {
-		case !isLabel(id):
-			return modelled("InvalidBatchEntryId", http.StatusBadRequest, "The Id of a batch entry in the batch request contains an impermissible character: "+clip(id))
+		case !awsapi.IsLabel(id):
+			return modelled("InvalidBatchEntryId", http.StatusBadRequest, "The Id of a batch entry in the batch request contains an impermissible character: "+awsapi.Clip(id))
 		case len(id) > maxBatchID:
-			return modelled("InvalidBatchEntryId", http.StatusBadRequest, "The Id of a batch entry in the batch request is too long: "+clip(id))
+			return modelled("InvalidBatchEntryId", http.StatusBadRequest, "The Id of a batch entry in the batch request is too long: "+awsapi.Clip(id))
 		case seen[id]:
 			return modelled("BatchEntryIdsNotDistinct", http.StatusBadRequest, "Two or more batch entries in the request have the same Id.")
 		}
 		seen[id] = true
 	}
 	return nil
-}
-
-// isLabel says whether s is letters, digits, hyphens and underscores, at least one.
-func isLabel(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return s != ""
 }

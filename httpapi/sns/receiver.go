@@ -32,7 +32,7 @@ func receiver(of *topic.Entry, protocol, endpoint string) (topic.Subscription, e
 	reason, known := refusedProtocol(protocol)
 	switch {
 	case !known:
-		return topic.Subscription{}, invalidParameter("Amazon SNS does not support this protocol string: " + clip(protocol))
+		return topic.Subscription{}, invalidParameter("Amazon SNS does not support this protocol string: " + awsapi.Clip(protocol))
 	case reason != "":
 		return topic.Subscription{}, invalidParameter("Protocol Reason: The protocol " + protocol + " is not supported: " + reason + ".")
 	case of.Topic.FIFO && protocol != protocolSQS:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/topic"
 )
 
@@ -70,7 +71,7 @@ func readReplay(of *topic.Topic, text string) (*topic.Replay, *fault) {
 		case name == "PointType":
 			return nil, faultf("PointType must be Timestamp")
 		case name != "StartingPoint" && name != "EndingPoint":
-			return nil, faultf("unknown member %s", clip(name))
+			return nil, faultf("unknown member %s", awsapi.Clip(name))
 		case err != nil:
 			return nil, faultf("%s must be a time in ISO 8601", name)
 		case name == "StartingPoint":

@@ -39,16 +39,10 @@ type done struct{}
 
 func (*done) Fields(f []field) []field { return f }
 
-type tag struct{ Key, Value string }
-
-func (s *tag) Fields(f []field) []field {
-	return append(f, required("Key", &s.Key), field{Name: "Value", To: &s.Value, Required: true, Always: true})
-}
-
 type createTopicInput struct {
 	Name           string
 	Attributes     []awsapi.TextEntry
-	Tags           []tag
+	Tags           []awsapi.Tag
 	DataProtection string
 }
 
@@ -172,7 +166,7 @@ func (s *removePermissionInput) Fields(f []field) []field {
 
 type tagInput struct {
 	ResourceARN string
-	Tags        []tag
+	Tags        []awsapi.Tag
 }
 
 func (s *tagInput) Fields(f []field) []field {
@@ -188,7 +182,7 @@ func (s *untagInput) Fields(f []field) []field {
 	return append(f, required("ResourceArn", &s.ResourceARN), required("TagKeys", &s.Keys))
 }
 
-type tagsOutput struct{ Tags []tag }
+type tagsOutput struct{ Tags []awsapi.Tag }
 
 func (s *tagsOutput) Fields(f []field) []field {
 	return append(f, field{Name: "Tags", To: awsapi.List(&s.Tags), Always: true})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/rules/pattern"
 	"github.com/signalbox-mq/signalbox/topic"
 )
@@ -152,7 +153,7 @@ func setFilterScope(f *subscriptionFacts, value string) *fault {
 	case "MessageBody":
 		f.Subscription.FilterScope = topic.ScopeBody
 	default:
-		return faultf("Invalid value [%s]. Please use either MessageBody or MessageAttributes", clip(value))
+		return faultf("Invalid value [%s]. Please use either MessageBody or MessageAttributes", awsapi.Clip(value))
 	}
 	return nil
 }
@@ -199,9 +200,9 @@ func setDeliveryPolicy(f *subscriptionFacts, value string) *fault {
 // policyFault tells what is wrong with a delivery policy.
 func policyFault(err error) *fault {
 	if e, ok := errors.AsType[*endpoint.InvalidError](err); ok {
-		return faultf("%s", clip(e.Reason))
+		return faultf("%s", awsapi.Clip(e.Reason))
 	}
-	return faultf("%s", clip(err.Error()))
+	return faultf("%s", awsapi.Clip(err.Error()))
 }
 
 func effectivePolicy(f *subscriptionFacts) string {

@@ -72,7 +72,7 @@ func endpointFault(err error) error {
 	if e, ok := errors.AsType[*topic.InvalidError](err); ok {
 		switch e.Field {
 		case "url", "queue", "function":
-			return invalidParameter("Endpoint Reason: " + clip(e.Reason))
+			return invalidParameter("Endpoint Reason: " + awsapi.Clip(e.Reason))
 		}
 	}
 	return err
@@ -122,7 +122,7 @@ func (a *API) listSubscriptionsByTopic(ctx context.Context, r *awsapi.Request, i
 
 // list lists subscriptions, of one topic or of all.
 func (a *API) list(ctx context.Context, of *catalog.Name, account, region, token string) (*listSubscriptionsOutput, error) {
-	after, err := readToken(token)
+	after, err := pages.After(token)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (a *API) list(ctx context.Context, of *catalog.Name, account, region, token
 	if err != nil {
 		return nil, err
 	}
-	out := &listSubscriptionsOutput{NextToken: tokenOf(next)}
+	out := &listSubscriptionsOutput{NextToken: pages.Token(next)}
 	for i := range all {
 		e := &all[i]
 		listed := listedSubscription{

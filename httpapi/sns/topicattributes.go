@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/topic"
 )
 
@@ -49,7 +50,7 @@ var topicAttributes = append([]topicAttribute{
 	{name: policyAttribute, about: "JSON of at most 30720 bytes; kept, and without effect", get: policyOf, set: setPolicy},
 	{name: "SubscriptionsConfirmed", about: "", get: func(f *topicFacts) string { return strconv.Itoa(f.confirmed) }},
 	{name: "SubscriptionsPending", about: "those that are to be confirmed yet", get: func(f *topicFacts) string { return strconv.Itoa(f.pending) }},
-	{name: "SubscriptionsDeleted", about: "", get: func(f *topicFacts) string { return strconv.Itoa(f.deleted) }},
+	{name: "SubscriptionsDeleted", about: "those of `http` and `https` that were ended and can be restored yet", get: func(f *topicFacts) string { return strconv.Itoa(f.deleted) }},
 	{name: deliveryPolicy, about: "how `http` and `https` subscriptions are called ([below](#http-subscriptions))", get: func(f *topicFacts) string {
 		return keptJSON(f.Topic.Kept, deliveryPolicy, f.Topic.DeliveryPolicy)
 	}, set: setTopicDeliveryPolicy},
@@ -186,7 +187,7 @@ func setSignatureVersion(t *topic.Topic, value string) *fault {
 		t.SignatureVersion = int(value[0] - '0')
 		return nil
 	}
-	return faultf("Invalid value [%s]. Must be 1 or 2.", clip(value))
+	return faultf("Invalid value [%s]. Must be 1 or 2.", awsapi.Clip(value))
 }
 
 func setTracing(t *topic.Topic, value string) *fault {
@@ -195,14 +196,14 @@ func setTracing(t *topic.Topic, value string) *fault {
 		keep(&t.Kept, "TracingConfig", value)
 		return nil
 	}
-	return faultf("Invalid value [%s]. Must be PassThrough or Active.", clip(value))
+	return faultf("Invalid value [%s]. Must be PassThrough or Active.", awsapi.Clip(value))
 }
 
 func setMaximumMessage(t *topic.Topic, value string) *fault {
 	if value != "" {
 		n, err := strconv.Atoi(value)
 		if err != nil || n < minMaximum || n > topic.MaxMessageSize {
-			return faultf("Invalid value [%s]. Must be between %d and %d.", clip(value), minMaximum, topic.MaxMessageSize)
+			return faultf("Invalid value [%s]. Must be between %d and %d.", awsapi.Clip(value), minMaximum, topic.MaxMessageSize)
 		}
 		value = strconv.Itoa(n)
 	}
@@ -221,7 +222,7 @@ func maxMessage(t *topic.Topic) int {
 func setSampleRate(name string) func(*topic.Topic, string) *fault {
 	return func(t *topic.Topic, value string) *fault {
 		if n, err := strconv.Atoi(value); value != "" && (err != nil || n < 0 || n > 100) {
-			return faultf("Invalid value [%s]. Must be between 0 and 100.", clip(value))
+			return faultf("Invalid value [%s]. Must be between 0 and 100.", awsapi.Clip(value))
 		}
 		keep(&t.Kept, name, value)
 		return nil

@@ -21,7 +21,7 @@ func (a *API) createTopic(ctx context.Context, r *awsapi.Request, in *createTopi
 	if topic.ValidateName(in.Name, def.FIFO) != nil {
 		return nil, invalidParameter("Topic Name")
 	}
-	tags, err := readTags(in.Tags)
+	tags, err := tagRules.Read(in.Tags)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (a *API) deleteTopic(ctx context.Context, r *awsapi.Request, in *onTopic) (
 }
 
 func (a *API) listTopics(ctx context.Context, r *awsapi.Request, in *listInput) (*listTopicsOutput, error) {
-	after, err := readToken(in.NextToken)
+	after, err := pages.After(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (a *API) listTopics(ctx context.Context, r *awsapi.Request, in *listInput) 
 		out.Topics = append(out.Topics, topicOutput{arnOf(entries[i].Name)})
 	}
 	if more {
-		out.NextToken = tokenOf(entries[len(entries)-1].Name.Name)
+		out.NextToken = pages.Token(entries[len(entries)-1].Name.Name)
 	}
 	return out, nil
 }

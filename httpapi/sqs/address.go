@@ -99,7 +99,7 @@ func isRegion(s string) bool {
 func invalidAddress(url string) *awsapi.Error {
 	return &awsapi.Error{
 		Shape: "InvalidAddress", Status: http.StatusNotFound,
-		Message: "The address " + clip(url) + " is not valid for this endpoint.",
+		Message: "The address " + awsapi.Clip(url) + " is not valid for this endpoint.",
 	}
 }
 

@@ -54,7 +54,7 @@ func systemAttributes(given []attributeValue) ([]queue.Attribute, *awsapi.Error)
 	for i := range given {
 		g := &given[i]
 		if g.Name != traceHeader || i > 0 {
-			return nil, awsapi.InvalidParameterValue("Message system attribute name '%s' is invalid.", clip(g.Name))
+			return nil, awsapi.InvalidParameterValue("Message system attribute name '%s' is invalid.", awsapi.Clip(g.Name))
 		}
 		value, e := attributeBytes(g, "system")
 		if e != nil {
@@ -94,7 +94,7 @@ func notAttributeNameRune(r rune) bool {
 func attributeBytes(g *attributeValue, kind string) ([]byte, *awsapi.Error) {
 	base := baseType(g.DataType)
 	fault := func(format string, args ...any) *awsapi.Error {
-		return awsapi.InvalidParameterValue("Message (%s) attribute '%s' %s", kind, clip(g.Name), fmt.Sprintf(format, args...))
+		return awsapi.InvalidParameterValue("Message (%s) attribute '%s' %s", kind, awsapi.Clip(g.Name), fmt.Sprintf(format, args...))
 	}
 	switch {
 	case len(g.StringListValues) > 0 || len(g.BinaryListValues) > 0:
@@ -114,7 +114,7 @@ func attributeBytes(g *attributeValue, kind string) ([]byte, *awsapi.Error) {
 	case !allowed(g.StringValue):
 		return nil, fault("has a value with invalid characters. %s", validCharacters)
 	case base == "Number" && !isNumber(string(g.StringValue)):
-		return nil, awsapi.InvalidParameterValue("Can't cast the value of message (%s) attribute '%s' to a number.", kind, clip(g.Name))
+		return nil, awsapi.InvalidParameterValue("Can't cast the value of message (%s) attribute '%s' to a number.", kind, awsapi.Clip(g.Name))
 	}
 	return g.StringValue, nil
 }

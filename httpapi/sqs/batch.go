@@ -30,18 +30,7 @@ func checkBatch(entry string, n int, id func(i int) string) error {
 }
 
 // isLabel says whether s is 1 to 80 letters, digits, hyphens and underscores.
-func isLabel(s string) bool {
-	if len(s) < 1 || len(s) > 80 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return true
-}
+func isLabel(s string) bool { return len(s) <= 80 && awsapi.IsLabel(s) }
 
 // failed tells why an entry failed.
 func failed(id string, e *awsapi.Error) failedEntry {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 	"github.com/signalbox-mq/signalbox/httpapi/longpoll"
 )
 
@@ -25,7 +26,7 @@ type sent struct {
 
 func (e *env) send(input string) sent {
 	e.tb.Helper()
-	return decode[sent](e.ok(overJSON, "SendMessage", input))
+	return awstest.Decode[sent](e.ok(overJSON, "SendMessage", input))
 }
 
 // TestReturnedAttributes receives some attributes: what is returned, and the digest of just that.
@@ -139,22 +140,22 @@ func TestHandlesAfterTheirTime(t *testing.T) {
 				standard := e.receive(`{"QueueUrl":"q","VisibilityTimeout":1}`)[0].ReceiptHandle
 				fifo := e.receive(`{"QueueUrl":"q.fifo","VisibilityTimeout":1}`)[0].ReceiptHandle
 				pass(t, 2*time.Second)
-				remove := func(queue, handle string) *answer {
+				remove := func(queue, handle string) *awstest.Answer {
 					return e.call(p, "DeleteMessage", `{"QueueUrl":"`+queue+`","ReceiptHandle":"`+handle+`"}`)
 				}
-				remove("q.fifo", fifo).is("a FIFO queue's", p, invalidParameter, outOf(fifo, "ReceiptHandle", "The receipt handle has expired."))
-				if a := remove("q", standard); a.status != 200 {
-					t.Errorf("answered %s", a.body)
+				remove("q.fifo", fifo).Is("a FIFO queue's", invalidParameter, outOf(fifo, "ReceiptHandle", "The receipt handle has expired."))
+				if a := remove("q", standard); a.Status != 200 {
+					t.Errorf("answered %s", a.Body)
 				}
 				if left := e.receive(`{"QueueUrl":"q"}`); left != nil {
 					t.Errorf("left %v", left)
 				}
-				if a := remove("q", standard); a.status != 200 {
-					t.Errorf("deleting it again: %s", a.body)
+				if a := remove("q", standard); a.Status != 200 {
+					t.Errorf("deleting it again: %s", a.Body)
 				}
 				e.call(p, "ChangeMessageVisibility", `{"QueueUrl":"q","ReceiptHandle":"`+standard+`","VisibilityTimeout":5}`).
-					is("of a deleted message", p, invalidParameter, outOf(standard, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change."))
-				remove("q", fifo).is("another queue's", p, "ReceiptHandleIsInvalid", `The input receipt handle "`+fifo+`" is not a valid receipt handle.`)
+					Is("of a deleted message", invalidParameter, outOf(standard, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change."))
+				remove("q", fifo).Is("another queue's", "ReceiptHandleIsInvalid", `The input receipt handle "`+fifo+`" is not a valid receipt handle.`)
 				if got := e.receive(`{"QueueUrl":"q.fifo"}`); len(got) != 1 {
 					t.Errorf("the FIFO queue has %v", got)
 				}
@@ -172,15 +173,15 @@ func TestTotalVisibility(t *testing.T) {
 		e.send(`{"QueueUrl":"q","MessageBody":"b"}`)
 		handle := e.receive(`{"QueueUrl":"q","VisibilityTimeout":43200}`)[0].ReceiptHandle
 		pass(t, time.Minute)
-		change := func(seconds int) *answer {
+		change := func(seconds int) *awstest.Answer {
 			return e.call(overJSON, "ChangeMessageVisibility", `{"QueueUrl":"q","ReceiptHandle":"`+handle+`","VisibilityTimeout":`+strconv.Itoa(seconds)+`}`)
 		}
-		change(43200).is("beyond the limit", overJSON, invalidParameter, outOf("43200", "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"))
-		if a := change(43200 - 60); a.status != 200 {
-			t.Errorf("answered %s", a.body)
+		change(43200).Is("beyond the limit", invalidParameter, outOf("43200", "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"))
+		if a := change(43200 - 60); a.Status != 200 {
+			t.Errorf("answered %s", a.Body)
 		}
-		if a := change(0); a.status != 200 || len(e.receive(`{"QueueUrl":"q"}`)) != 1 {
-			t.Errorf("answered %s, and is not visible", a.body)
+		if a := change(0); a.Status != 200 || len(e.receive(`{"QueueUrl":"q"}`)) != 1 {
+			t.Errorf("answered %s, and is not visible", a.Body)
 		}
 	})
 }
@@ -222,13 +223,13 @@ func TestLongPolls(t *testing.T) {
 
 		stopping, stop := context.WithCancel(t.Context())
 		defer stop()
-		r := request(t, overJSON, "ReceiveMessage", `{"QueueUrl":"q","WaitTimeSeconds":20}`)
+		r := e.client.Request("ReceiveMessage", `{"QueueUrl":"q","WaitTimeSeconds":20}`)
 		r = r.WithContext(longpoll.WithStopping(t.Context(), stopping))
 		timer := time.AfterFunc(time.Second, stop)
 		defer timer.Stop()
 		began := time.Now()
-		if a := e.do(r); a.status != 200 || a.body != "{}" || time.Since(began) != time.Second {
-			t.Errorf("a server that stops answered %d %s after %v", a.status, a.body, time.Since(began))
+		if a := e.do(r); a.Status != 200 || a.Body != "{}" || time.Since(began) != time.Second {
+			t.Errorf("a server that stops answered %d %s after %v", a.Status, a.Body, time.Since(began))
 		}
 	})
 }
@@ -238,7 +239,7 @@ func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	e.create("dead", "q")
-	e.ok(overJSON, "SetQueueAttributes", `{"QueueUrl":"q","Attributes":{"RedrivePolicy":`+quoted(`{"deadLetterTargetArn":"`+arn("dead")+`","maxReceiveCount":1}`)+`}}`)
+	e.ok(overJSON, "SetQueueAttributes", `{"QueueUrl":"q","Attributes":{"RedrivePolicy":`+awstest.Quoted(`{"deadLetterTargetArn":"`+arn("dead")+`","maxReceiveCount":1}`)+`}}`)
 	s := e.send(`{"QueueUrl":"q","MessageBody":"b","MessageAttributes":{"a":{"DataType":"String","StringValue":"v"}}}`)
 	if got := e.receive(`{"QueueUrl":"q","VisibilityTimeout":0}`); len(got) != 1 {
 		t.Fatalf("got %v", got)
@@ -258,15 +259,15 @@ func TestDeadLetterQueueThatDoesNotLet(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	e.create("dead", "q", "friend")
-	e.ok(overJSON, "SetQueueAttributes", `{"QueueUrl":"dead","Attributes":{"RedriveAllowPolicy":`+quoted(`{"redrivePermission":"byQueue","sourceQueueArns":["`+arn("friend")+`"]}`)+`}}`)
-	set := func(name string) *answer {
-		return e.call(overJSON, "SetQueueAttributes", `{"QueueUrl":"`+name+`","Attributes":{"RedrivePolicy":`+quoted(`{"deadLetterTargetArn":"`+arn("dead")+`","maxReceiveCount":1}`)+`}}`)
+	e.ok(overJSON, "SetQueueAttributes", `{"QueueUrl":"dead","Attributes":{"RedriveAllowPolicy":`+awstest.Quoted(`{"redrivePermission":"byQueue","sourceQueueArns":["`+arn("friend")+`"]}`)+`}}`)
+	set := func(name string) *awstest.Answer {
+		return e.call(overJSON, "SetQueueAttributes", `{"QueueUrl":"`+name+`","Attributes":{"RedrivePolicy":`+awstest.Quoted(`{"deadLetterTargetArn":"`+arn("dead")+`","maxReceiveCount":1}`)+`}}`)
 	}
-	if a := set("friend"); a.status != 200 {
-		t.Errorf("answered %s", a.body)
+	if a := set("friend"); a.Status != 200 {
+		t.Errorf("answered %s", a.Body)
 	}
-	if a := set("q"); a.status != 400 || a.code != "InvalidParameterValue" || !strings.Contains(a.message, "for parameter RedrivePolicy is invalid. Reason: Dead letter target") {
-		t.Errorf("answered %s", a.body)
+	if a := set("q"); a.Status != 400 || a.Code != "InvalidParameterValue" || !strings.Contains(a.Message, "for parameter RedrivePolicy is invalid. Reason: Dead letter target") {
+		t.Errorf("answered %s", a.Body)
 	}
 }
 
@@ -274,26 +275,27 @@ func TestDeadLetterQueueThatDoesNotLet(t *testing.T) {
 func TestBodiesTravel(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
-	e.create("q")
+	// What was received stays away, however slow the machine is.
+	e.ok(overJSON, "CreateQueue", `{"QueueName":"q","Attributes":{"VisibilityTimeout":"43200"}}`)
 	for _, body := range []string{"\r\n \t\r", "<&>\"'", "a+b=c&d%20", "\u2028é😀\ufffd", `{"json":"\u0000"}`, strings.Repeat("x", 1<<20)} {
 		for _, p := range protocols() {
-			e.ok(p, "SendMessage", `{"QueueUrl":"q","MessageBody":`+quoted(body)+`}`)
+			e.ok(p, "SendMessage", `{"QueueUrl":"q","MessageBody":`+awstest.Quoted(body)+`}`)
 			if got := e.receive(`{"QueueUrl":"q"}`); len(got) != 1 || got[0].Body != body {
-				t.Errorf("%s: sent %q, received %.100q", p, short(body), got)
+				t.Errorf("%s: sent %q, received %.100q", p, awstest.Short(body), got)
 			}
-			e.ok(p, "SendMessage", `{"QueueUrl":"q","MessageBody":`+quoted(body)+`}`)
+			e.ok(p, "SendMessage", `{"QueueUrl":"q","MessageBody":`+awstest.Quoted(body)+`}`)
 			a := e.ok(overQuery, "ReceiveMessage", `{"QueueUrl":"q"}`, "Accept", "application/json")
 			var got struct {
 				ReceiveMessageResponse struct {
 					ReceiveMessageResult struct{ Messages []received }
 				}
 			}
-			if err := json.Unmarshal([]byte(a.body), &got); err != nil || got.ReceiveMessageResponse.ReceiveMessageResult.Messages[0].Body != body {
-				t.Errorf("%s: sent %q, received %.100s", p, short(body), a.body)
+			if err := json.Unmarshal([]byte(a.Body), &got); err != nil || got.ReceiveMessageResponse.ReceiveMessageResult.Messages[0].Body != body {
+				t.Errorf("%s: sent %q, received %.100s", p, awstest.Short(body), a.Body)
 			}
-			e.ok(p, "SendMessage", `{"QueueUrl":"q","MessageBody":`+quoted(body)+`}`)
-			if got := elementText(t, e.ok(overQuery, "ReceiveMessage", `{"QueueUrl":"q"}`).body, "Body"); got != body {
-				t.Errorf("%s: sent %q, received %.100q", p, short(body), got)
+			e.ok(p, "SendMessage", `{"QueueUrl":"q","MessageBody":`+awstest.Quoted(body)+`}`)
+			if got := e.ok(overQuery, "ReceiveMessage", `{"QueueUrl":"q"}`).Text("Body"); got != body {
+				t.Errorf("%s: sent %q, received %.100q", p, awstest.Short(body), got)
 			}
 		}
 	}

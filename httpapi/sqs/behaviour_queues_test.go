@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 	"github.com/signalbox-mq/signalbox/httpapi/sqs"
 )
 
@@ -31,14 +32,14 @@ func TestWaits(t *testing.T) {
 				e.ok(p, "PurgeQueue", purge)
 				e.ok(p, "PurgeQueue", `{"QueueUrl":"other"}`)
 				pass(t, time.Minute-time.Millisecond)
-				e.call(p, "PurgeQueue", purge).is("again", p, "PurgeQueueInProgress", "Only one PurgeQueue operation on q is allowed every 60 seconds.")
+				e.call(p, "PurgeQueue", purge).Is("again", "PurgeQueueInProgress", "Only one PurgeQueue operation on q is allowed every 60 seconds.")
 				pass(t, time.Millisecond)
 				e.ok(p, "PurgeQueue", purge)
 
 				e.ok(p, "DeleteQueue", purge)
 				e.ok(p, "CreateQueue", create, signed(account, "eu-west-1")...) // which is another queue
 				pass(t, time.Minute-time.Millisecond)
-				e.call(p, "CreateQueue", create).is("again", p, "QueueDeletedRecently", "You must wait 60 seconds after deleting a queue before you can create another with the same name.")
+				e.call(p, "CreateQueue", create).Is("again", "QueueDeletedRecently", "You must wait 60 seconds after deleting a queue before you can create another with the same name.")
 				pass(t, time.Millisecond)
 				e.ok(p, "CreateQueue", create)
 			})
@@ -79,7 +80,7 @@ func TestPagesOfQueues(t *testing.T) {
 	var got []string
 	token := ""
 	for pages := 1; ; pages++ {
-		page := decode[urls](e.ok(overJSON, "ListQueues", `{"QueueNamePrefix":"q","MaxResults":3,"NextToken":"`+token+`"}`))
+		page := awstest.Decode[urls](e.ok(overJSON, "ListQueues", `{"QueueNamePrefix":"q","MaxResults":3,"NextToken":"`+token+`"}`))
 		got = append(got, page.QueueURLs...)
 		if token = page.NextToken; token == "" {
 			if pages != 3 {
@@ -91,7 +92,7 @@ func TestPagesOfQueues(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if page := decode[urls](e.ok(overJSON, "ListQueues", `{"QueueNamePrefix":"q","MaxResults":7}`)); page.NextToken != "" || len(page.QueueURLs) != 7 {
+	if page := awstest.Decode[urls](e.ok(overJSON, "ListQueues", `{"QueueNamePrefix":"q","MaxResults":7}`)); page.NextToken != "" || len(page.QueueURLs) != 7 {
 		t.Errorf("a last page that is full: %+v", page)
 	}
 }
@@ -103,14 +104,14 @@ func TestManyQueues(t *testing.T) {
 	for i := range 1001 {
 		e.create(fmt.Sprintf("q%04d", i))
 	}
-	if page := decode[urls](e.ok(overJSON, "ListQueues", `{}`)); len(page.QueueURLs) != 1000 || page.NextToken != "" {
+	if page := awstest.Decode[urls](e.ok(overJSON, "ListQueues", `{}`)); len(page.QueueURLs) != 1000 || page.NextToken != "" {
 		t.Errorf("%d queues, next %q", len(page.QueueURLs), page.NextToken)
 	}
-	page := decode[urls](e.ok(overJSON, "ListQueues", `{"MaxResults":1000}`))
+	page := awstest.Decode[urls](e.ok(overJSON, "ListQueues", `{"MaxResults":1000}`))
 	if len(page.QueueURLs) != 1000 || page.NextToken == "" {
 		t.Errorf("%d queues, next %q", len(page.QueueURLs), page.NextToken)
 	}
-	if page = decode[urls](e.ok(overJSON, "ListQueues", `{"NextToken":"`+page.NextToken+`"}`)); len(page.QueueURLs) != 1 {
+	if page = awstest.Decode[urls](e.ok(overJSON, "ListQueues", `{"NextToken":"`+page.NextToken+`"}`)); len(page.QueueURLs) != 1 {
 		t.Errorf("%d queues on the last page", len(page.QueueURLs))
 	}
 }
@@ -118,7 +119,7 @@ func TestManyQueues(t *testing.T) {
 // TestNameSpaces makes a queue of the same name for several accounts and regions.
 func TestNameSpaces(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, e *env, p protocol) {
+	both(t, func(t *testing.T, e *env, p awstest.Protocol) {
 		owners := [][2]string{{account, region}, {account, "eu-west-1"}, {"111111111111", region}, {"111111111111", "eu-west-1"}}
 		for _, o := range owners {
 			e.ok(p, "CreateQueue", `{"QueueName":"q"}`, signed(o[0], o[1])...)
@@ -130,17 +131,17 @@ func TestNameSpaces(t *testing.T) {
 				t.Errorf("%v received %+v", o, got)
 			}
 			a := e.ok(overJSON, "GetQueueAttributes", `{"QueueUrl":"q","AttributeNames":["QueueArn"]}`, signed(o[0], o[1])...)
-			if want := "arn:aws:sqs:" + o[1] + ":" + o[0] + ":q"; !strings.Contains(a.body, want) {
-				t.Errorf("%v: %s", o, a.body)
+			if want := "arn:aws:sqs:" + o[1] + ":" + o[0] + ":q"; !strings.Contains(a.Body, want) {
+				t.Errorf("%v: %s", o, a.Body)
 			}
-			if list := decode[urls](e.ok(overJSON, "ListQueues", `{}`, signed(o[0], o[1])...)); len(list.QueueURLs) != 1 || list.QueueURLs[0] != base+"/"+o[0]+"/q" {
+			if list := awstest.Decode[urls](e.ok(overJSON, "ListQueues", `{}`, signed(o[0], o[1])...)); len(list.QueueURLs) != 1 || list.QueueURLs[0] != base+"/"+o[0]+"/q" {
 				t.Errorf("%v: %v", o, list)
 			}
 		}
 		// Whose a queue is, its URL says, whoever calls.
 		a := e.ok(overJSON, "GetQueueAttributes", `{"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/111111111111/q","AttributeNames":["QueueArn"]}`)
-		if !strings.Contains(a.body, "arn:aws:sqs:eu-west-1:111111111111:q") {
-			t.Errorf("answered %s", a.body)
+		if !strings.Contains(a.Body, "arn:aws:sqs:eu-west-1:111111111111:q") {
+			t.Errorf("answered %s", a.Body)
 		}
 		e.ok(p, "DeleteQueue", `{"QueueUrl":"q"}`)
 		e.ok(p, "GetQueueUrl", `{"QueueName":"q","QueueOwnerAWSAccountId":"111111111111"}`)
@@ -152,7 +153,7 @@ func TestConcurrentCreateQueue(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	const callers = 16
-	answers := make([]*answer, callers)
+	answers := make([]*awstest.Answer, callers)
 	var wg sync.WaitGroup
 	for i := range callers {
 		wg.Go(func() {
@@ -160,13 +161,13 @@ func TestConcurrentCreateQueue(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	won := answers[0].status == 200
+	won := answers[0].Status == 200
 	for i, a := range answers {
-		if (a.status == 200) != (won == (i%2 == 0)) {
-			t.Errorf("caller %d was answered %d %s", i, a.status, a.body)
+		if (a.Status == 200) != (won == (i%2 == 0)) {
+			t.Errorf("caller %d was answered %d %s", i, a.Status, a.Body)
 		}
-		if a.status != 200 {
-			a.is("the losers", overJSON, "QueueNameExists", "A queue already exists with the same name and a different value for attribute DelaySeconds")
+		if a.Status != 200 {
+			a.Is("the losers", "QueueNameExists", "A queue already exists with the same name and a different value for attribute DelaySeconds")
 		}
 	}
 }
@@ -176,13 +177,13 @@ func TestCreateQueueAgain(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	const exists = "A queue already exists with the same name and a different value for attribute "
-	redrive := quoted(`{"deadLetterTargetArn":"` + arn("dead") + `","maxReceiveCount":"3"}`)
+	redrive := awstest.Quoted(`{"deadLetterTargetArn":"` + arn("dead") + `","maxReceiveCount":"3"}`)
 	e.create("dead")
 	e.ok(overJSON, "CreateQueue", `{"QueueName":"q","Attributes":{"VisibilityTimeout":"5","RedrivePolicy":`+redrive+`},"tags":{"a":"b"}}`)
 	e.ok(overJSON, "CreateQueue", `{"QueueName":"q.fifo","Attributes":{"FifoQueue":"true","DeduplicationScope":"messageGroup","FifoThroughputLimit":"perMessageGroupId"}}`)
 	for _, same := range []string{
 		`{"QueueName":"q"}`, `{"QueueName":"q","Attributes":{"VisibilityTimeout":"5"}}`, `{"QueueName":"q","Attributes":{"DelaySeconds":"0","MessageRetentionPeriod":"345600"}}`,
-		`{"QueueName":"q","Attributes":{"RedrivePolicy":` + quoted(`{ "maxReceiveCount": 3, "deadLetterTargetArn": "`+arn("dead")+`" }`) + `}}`,
+		`{"QueueName":"q","Attributes":{"RedrivePolicy":` + awstest.Quoted(`{ "maxReceiveCount": 3, "deadLetterTargetArn": "`+arn("dead")+`" }`) + `}}`,
 		`{"QueueName":"q","tags":{"c":"d"}}`, `{"QueueName":"q","Attributes":{"SqsManagedSseEnabled":"true"}}`,
 		`{"QueueName":"q.fifo","Attributes":{"FifoQueue":"true"}}`, `{"QueueName":"q.fifo","Attributes":{"FifoQueue":"true","DeduplicationScope":"messageGroup"}}`,
 	} {
@@ -196,13 +197,13 @@ func TestCreateQueueAgain(t *testing.T) {
 		`{"QueueName":"q.fifo","Attributes":{"FifoQueue":"true","ContentBasedDeduplication":"true"}}`: "ContentBasedDeduplication",
 		`{"QueueName":"q.fifo","Attributes":{"FifoQueue":"true","FifoThroughputLimit":"perQueue"}}`:   "FifoThroughputLimit",
 	} {
-		e.call(overJSON, "CreateQueue", input).is(input, overJSON, "QueueNameExists", exists+attribute)
+		e.call(overJSON, "CreateQueue", input).Is(input, "QueueNameExists", exists+attribute)
 	}
 }
 
 func attributesOf(e *env, queue string) map[string]string {
 	e.tb.Helper()
-	return decode[struct{ Attributes map[string]string }](e.ok(overJSON, "GetQueueAttributes", `{"QueueUrl":"`+queue+`","AttributeNames":["All"]}`)).Attributes
+	return awstest.Decode[struct{ Attributes map[string]string }](e.ok(overJSON, "GetQueueAttributes", `{"QueueUrl":"`+queue+`","AttributeNames":["All"]}`)).Attributes
 }
 
 // TestDefaultAttributes has exactly what a new queue shows.
@@ -272,7 +273,7 @@ func TestPolicies(t *testing.T) {
 	}
 	set := func(attribute, value string) {
 		t.Helper()
-		e.ok(overJSON, "SetQueueAttributes", `{"QueueUrl":"q","Attributes":{"`+attribute+`":`+quoted(value)+`}}`)
+		e.ok(overJSON, "SetQueueAttributes", `{"QueueUrl":"q","Attributes":{"`+attribute+`":`+awstest.Quoted(value)+`}}`)
 	}
 	addOne := `{"QueueUrl":"q","Label":"one","AWSAccountIds":["111111111111"],"Actions":["SendMessage"]}`
 	e.ok(overJSON, "AddPermission", addOne)
@@ -316,13 +317,13 @@ func TestTooManyStatements(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	e.create("q")
-	add := func(i int) *answer {
+	add := func(i int) *awstest.Answer {
 		return e.call(overJSON, "AddPermission", fmt.Sprintf(`{"QueueUrl":"q","Label":"l%d","AWSAccountIds":["111111111111"],"Actions":["SendMessage"]}`, i))
 	}
 	for i := range 20 {
-		if a := add(i); a.status != 200 {
-			t.Fatalf("answered %s", a.body)
+		if a := add(i); a.Status != 200 {
+			t.Fatalf("answered %s", a.Body)
 		}
 	}
-	add(20).is("one more", overJSON, "OverLimit", "21 statements were found, maximum allowed is 20.")
+	add(20).Is("one more", "OverLimit", "21 statements were found, maximum allowed is 20.")
 }

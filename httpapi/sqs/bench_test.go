@@ -1,58 +1,25 @@
 package sqs_test
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
-// sink is a writer of answers that keeps only what a benchmark needs.
-type sink struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (s *sink) Header() http.Header         { return s.header }
-func (s *sink) WriteHeader(status int)      { s.status = status }
-func (s *sink) Write(b []byte) (int, error) { return s.body.Write(b) }
-
-// client sends requests straight to the handler, without a connection and without making anything that net/http would not.
+// client sends requests straight to the handler.
 type client struct {
-	b *testing.B
+	*awstest.Repeater
 	e *env
-	r *http.Request
-	w sink
 }
 
-func newClient(b *testing.B, p protocol, operation string) *client {
+func newClient(b *testing.B, p awstest.Protocol, operation string) *client {
 	b.Helper()
-	c := &client{b: b, e: newEnv(b)}
-	c.e.create("q")
-	c.r = httptest.NewRequestWithContext(context.Background(), http.MethodPost, base+"/", nil)
-	c.r.Header.Set("Authorization", signed("AKIDEXAMPLE", region)[1])
-	if p == overJSON {
-		c.r.Header.Set("X-Amz-Target", "AmazonSQS."+operation)
-	}
-	return c
-}
-
-// call sends a body and returns what was answered, which is good until the next call.
-func (c *client) call(body []byte) []byte {
-	c.w.header, c.w.status = make(http.Header, 4), 0
-	c.w.body.Reset()
-	c.r.Body, c.r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	c.e.handler.ServeHTTP(&c.w, c.r)
-	if c.w.status != http.StatusOK {
-		c.b.Fatalf("answered %d %s", c.w.status, c.w.body.Bytes())
-	}
-	return c.w.body.Bytes()
+	e := newEnv(b)
+	e.create("q")
+	return &client{awstest.NewRepeater(b, e.client.Over(p), operation), e}
 }
 
 const benchAttributes = `"MessageAttributes":{"colour":{"DataType":"String","StringValue":"red"},"size":{"DataType":"Number","StringValue":"7"}}`
@@ -68,24 +35,16 @@ func benchInputs() (send, batch string) {
 }
 
 // eachProtocol runs a benchmark with an input as each protocol has it.
-func eachProtocol(b *testing.B, operation, input string, run func(b *testing.B, c *client, body []byte)) {
+func eachProtocol(b *testing.B, operation, input string, run func(c *client, body []byte)) {
 	for _, p := range protocols() {
 		b.Run(string(p), func(b *testing.B) {
-			body := []byte(input)
-			if p == overQuery {
-				body = []byte(form(b, operation, input))
-			}
-			b.ReportAllocs()
-			run(b, newClient(b, p, operation), body)
+			c := newClient(b, p, operation)
+			run(c, []byte(c.e.client.Over(p).Body(operation, input)))
 		})
 	}
 }
 
-func repeat(b *testing.B, c *client, body []byte) {
-	for b.Loop() {
-		c.call(body)
-	}
-}
+func repeat(c *client, body []byte) { c.Repeat(body) }
 
 func BenchmarkSendMessage(b *testing.B) {
 	send, _ := benchInputs()
@@ -101,9 +60,9 @@ func BenchmarkSendMessageBatch(b *testing.B) {
 func BenchmarkReceiveMessage(b *testing.B) {
 	_, batch := benchInputs()
 	const receive = `{"QueueUrl":"` + base + `/000000000000/q","MaxNumberOfMessages":10,"VisibilityTimeout":0,"AttributeNames":["All"],"MessageAttributeNames":["All"]}`
-	eachProtocol(b, "ReceiveMessage", receive, func(b *testing.B, c *client, body []byte) {
+	eachProtocol(b, "ReceiveMessage", receive, func(c *client, body []byte) {
 		c.e.ok(overJSON, "SendMessageBatch", batch)
-		repeat(b, c, body)
+		c.Repeat(body)
 	})
 }
 
@@ -119,12 +78,7 @@ func BenchmarkDeleteMessageBatch(b *testing.B) {
 				entries[i] = fmt.Sprintf(`{"Id":"%d","ReceiptHandle":"%s"}`, i, m.ReceiptHandle)
 			}
 			input := `{"QueueUrl":"` + base + `/000000000000/q","Entries":[` + strings.Join(entries, ",") + `]}`
-			body := []byte(input)
-			if p == overQuery {
-				body = []byte(form(b, "DeleteMessageBatch", input))
-			}
-			b.ReportAllocs()
-			repeat(b, c, body)
+			c.Repeat([]byte(c.e.client.Over(p).Body("DeleteMessageBatch", input)))
 		})
 	}
 }
@@ -132,8 +86,7 @@ func BenchmarkDeleteMessageBatch(b *testing.B) {
 // BenchmarkQueuePath is SendMessage to the URL of a queue, as older clients send it.
 func BenchmarkQueuePath(b *testing.B) {
 	c := newClient(b, overQuery, "SendMessage")
-	c.r.URL.Path = "/000000000000/q"
+	c.Request.URL.Path = "/000000000000/q"
 	body := []byte("Action=SendMessage&Version=2012-11-05&MessageBody=" + url.QueryEscape(strings.Repeat("x y", 341)))
-	b.ReportAllocs()
-	repeat(b, c, body)
+	c.Repeat(body)
 }

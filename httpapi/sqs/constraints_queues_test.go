@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
 func TestConstraintsOfNames(t *testing.T) {
@@ -21,7 +23,7 @@ func TestConstraintsOfNames(t *testing.T) {
 		rows = append(rows, refusal{"CreateQueue", `{"QueueName":"` + name + `","Attributes":{"FifoQueue":"true"}}`, invalidParameter, fifo})
 	}
 	refuse(t, rows, func(*env) {})
-	both(t, func(_ *testing.T, e *env, p protocol) {
+	both(t, func(_ *testing.T, e *env, p awstest.Protocol) {
 		e.ok(p, "CreateQueue", `{"QueueName":"`+strings.Repeat("a", 80)+`"}`)
 		e.ok(p, "CreateQueue", `{"QueueName":"`+strings.Repeat("a", 75)+`.fifo","Attributes":{"FifoQueue":"true"}}`)
 	})
@@ -89,7 +91,7 @@ func TestConstraintsOfAttributes(t *testing.T) {
 		refusal{"GetQueueAttributes", `{"QueueUrl":"q","AttributeNames":["QueueArn",""]}`, "InvalidAttributeName", "Unknown Attribute ."},
 	)
 	refuse(t, rows, func(e *env) { e.create("q", "q.fifo") })
-	both(t, func(_ *testing.T, e *env, p protocol) { // what is at the limits
+	both(t, func(_ *testing.T, e *env, p awstest.Protocol) { // what is at the limits
 		e.create("q", "q.fifo")
 		for _, of := range []string{
 			`"DelaySeconds":"0","MaximumMessageSize":"1024","MessageRetentionPeriod":"60","ReceiveMessageWaitTimeSeconds":"0","VisibilityTimeout":"0","KmsDataKeyReusePeriodSeconds":"60"`,
@@ -135,14 +137,14 @@ func TestConstraintsOfRedrivePolicies(t *testing.T) {
 	allow(`{"redrivePermission":"byQueue","sourceQueueArns":[`+eleven+`]}`, can+". Specify 1 to 10 sourceQueueArns.")
 	allow(`{"redrivePermission":"byQueue","sourceQueueArns":["q"]}`, can+". q is not the ARN of a queue of the same account and region.")
 	refuse(t, rows, func(e *env) { e.create("q", "dead", "q.fifo") })
-	both(t, func(t *testing.T, e *env, p protocol) {
+	both(t, func(t *testing.T, e *env, p awstest.Protocol) {
 		e.create("q", "dead")
 		for _, n := range []string{"1", "1000", `"7"`} {
 			e.ok(p, "SetQueueAttributes", fmt.Sprintf(`{"QueueUrl":"q","Attributes":{"RedrivePolicy":%q}}`, `{`+target+`,"maxReceiveCount":`+n+`}`))
 		}
 		a := e.call(p, "SetQueueAttributes", fmt.Sprintf(`{"QueueUrl":"q","Attributes":{"RedrivePolicy":%q}}`, `{"deadLetterTargetArn":"`+arn("none")+`","maxReceiveCount":1}`))
-		if a.status != 400 || a.code != "InvalidParameterValue" || !strings.Contains(a.message, "for parameter RedrivePolicy is invalid. Reason: Dead letter target") {
-			t.Errorf("answered %s", a.body)
+		if a.Status != 400 || a.Code != "InvalidParameterValue" || !strings.Contains(a.Message, "for parameter RedrivePolicy is invalid. Reason: Dead letter target") {
+			t.Errorf("answered %s", a.Body)
 		}
 	})
 }
@@ -165,11 +167,11 @@ func TestConstraintsOfTags(t *testing.T) {
 		{"TagQueue", `{"QueueUrl":"q","Tags":{"":"v"}}`, invalidParameter, keys},
 		{"TagQueue", `{"QueueUrl":"q","Tags":{"k":"` + long + long + `"}}`, invalidParameter, values},
 	}, func(e *env) { e.create("q") })
-	both(t, func(_ *testing.T, e *env, p protocol) {
+	both(t, func(_ *testing.T, e *env, p awstest.Protocol) {
 		e.create("q")
 		e.ok(p, "TagQueue", `{"QueueUrl":"q","Tags":{`+tags(50)+`}}`)
 		e.ok(p, "TagQueue", `{"QueueUrl":"q","Tags":{`+tags(50)+`}}`) // the same again
-		e.call(p, "TagQueue", `{"QueueUrl":"q","Tags":{"one":"more"}}`).is("one more", p, invalidParameter, "Too many tags added for queue q.")
+		e.call(p, "TagQueue", `{"QueueUrl":"q","Tags":{"one":"more"}}`).Is("one more", invalidParameter, "Too many tags added for queue q.")
 		e.ok(p, "UntagQueue", `{"QueueUrl":"q","TagKeys":["k0","none"]}`)
 		e.ok(p, "TagQueue", `{"QueueUrl":"q","Tags":{"`+long[2:]+`":"`+strings.Repeat("é", 256)+`"}}`)
 	})

@@ -3,6 +3,8 @@ package sqs_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
 const validCharacters = "Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF."
@@ -42,7 +44,7 @@ func TestConstraintsOfSending(t *testing.T) {
 		{"SendMessage", send("f.fifo", `"MessageBody":"b","MessageGroupId":"g","MessageDeduplicationId":"`+token+`"`), invalidParameter, outOf(token, "MessageDeduplicationId", dedup)},
 		{"SendMessage", send("f.fifo", `"MessageBody":"b","MessageGroupId":"g","MessageDeduplicationId":"d","DelaySeconds":2`), invalidParameter, outOf("2", "DelaySeconds", "The request include parameter that is not valid for this queue type.")},
 	}, sendingQueues)
-	both(t, func(_ *testing.T, e *env, p protocol) { // what is at the limits
+	both(t, func(_ *testing.T, e *env, p awstest.Protocol) { // what is at the limits
 		sendingQueues(e)
 		punctuation := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 		e.ok(p, "SendMessage", send("q", `"MessageBody":"\t\n\r \ud7ff\ue000\ufffd\ud83d\ude00","DelaySeconds":900,"MessageGroupId":"`+punctuation+`"`))
@@ -121,7 +123,7 @@ func TestConstraintsOfMessageAttributes(t *testing.T) {
 		{"SendMessage", system(`"AWSTraceHeader":{"StringValue":"1"}`), invalidParameter, "Message (system) attribute 'AWSTraceHeader' must contain a non-empty attribute type."},
 	}
 	refuse(t, rows, func(e *env) { e.create("q") })
-	both(t, func(_ *testing.T, e *env, p protocol) { // what is at the limits
+	both(t, func(_ *testing.T, e *env, p awstest.Protocol) { // what is at the limits
 		e.create("q")
 		e.ok(p, "SendMessage", attributes(strings.Join(eleven[:10], ",")))
 		e.ok(p, "SendMessage", named(strings.Repeat("a", 256)))

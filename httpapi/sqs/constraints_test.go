@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
 // refusal is a request that has to fail, and how: with the error of that name in JSON, whose code in Query is that of
@@ -22,31 +24,12 @@ const (
 // refuse tries all of them over both protocols.
 func refuse(t *testing.T, rows []refusal, prepare func(e *env)) {
 	t.Helper()
-	both(t, func(t *testing.T, e *env, p protocol) {
+	both(t, func(t *testing.T, e *env, p awstest.Protocol) {
 		prepare(e)
 		for _, row := range rows {
-			a := e.call(p, row.operation, row.input)
-			a.is(row.operation+" "+short(row.input), p, row.name, row.message)
+			e.client.Over(p).Refuse(row.operation, row.input, row.name, row.message)
 		}
 	})
-}
-
-// is holds an error against what it should be.
-func (a *answer) is(at string, p protocol, name, message string) {
-	a.tb.Helper()
-	var want known
-	for _, k := range knownErrors() {
-		if k.name == name {
-			want = k
-		}
-	}
-	namespace := "com.amazonaws.sqs#"
-	if want.framework {
-		namespace = "com.amazon.coral.service#"
-	}
-	if a.status != want.status || a.code != want.code || a.message != message || (p == overJSON && a.shape != namespace+name) {
-		a.tb.Errorf("%s %s\n answered %d %s %s %q\nwant      %d %s %s %q", p, at, a.status, a.shape, a.code, a.message, want.status, namespace+name, want.code, message)
-	}
 }
 
 // outOf is the text of a number that is outside a range.
@@ -119,7 +102,7 @@ func TestConstraintsOfMoveTasks(t *testing.T) {
 // TestNoSuchQueue calls every operation on a queue that there is not.
 func TestNoSuchQueue(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, e *env, p protocol) {
+	both(t, func(t *testing.T, e *env, p awstest.Protocol) {
 		text := "The specified queue does not exist."
 		if p == overQuery {
 			text = "The specified queue does not exist for this wsdl version."
@@ -128,13 +111,13 @@ func TestNoSuchQueue(t *testing.T) {
 			if !strings.Contains(input, `"QueueUrl":"q"`) {
 				continue
 			}
-			e.call(p, name, input).is(name, p, "QueueDoesNotExist", text)
+			e.call(p, name, input).Is(name, "QueueDoesNotExist", text)
 			e.call(p, name, strings.Replace(input, `"QueueUrl":"q"`, `"QueueUrl":"http://elsewhere/x/q"`, 1)).
-				is(name, p, "InvalidAddress", "The address http://elsewhere/x/q is not valid for this endpoint.")
+				Is(name, "InvalidAddress", "The address http://elsewhere/x/q is not valid for this endpoint.")
 		}
-		e.call(p, "GetQueueUrl", `{"QueueName":"q"}`).is("GetQueueUrl", p, "QueueDoesNotExist", text)
+		e.call(p, "GetQueueUrl", `{"QueueName":"q"}`).Is("GetQueueUrl", "QueueDoesNotExist", text)
 		e.call(p, "GetQueueUrl", `{"QueueName":"q","QueueOwnerAWSAccountId":"1"}`).
-			is("GetQueueUrl", p, invalidParameter, outOf("1", "QueueOwnerAWSAccountId", "Must be an account id of 12 digits."))
+			Is("GetQueueUrl", invalidParameter, outOf("1", "QueueOwnerAWSAccountId", "Must be an account id of 12 digits."))
 	})
 }
 
@@ -172,7 +155,7 @@ func TestConstraintsOfBatches(t *testing.T) {
 		"The request must contain the parameter MessageGroupId.",
 	})
 	refuse(t, rows, func(e *env) { e.create("q", "f.fifo") })
-	both(t, func(_ *testing.T, e *env, p protocol) { // what is at the limit
+	both(t, func(_ *testing.T, e *env, p awstest.Protocol) { // what is at the limit
 		e.create("q")
 		e.ok(p, "SendMessageBatch", entries(half, "a", strings.Repeat("b", 80)))
 	})
@@ -208,13 +191,13 @@ func TestBatchEntriesFailAlone(t *testing.T) {
 			good = `"VisibilityTimeout":1,"ReceiptHandle":"` + e.receive(`{"QueueUrl":"q"}`)[0].ReceiptHandle + `"`
 		}
 		a := e.ok(overJSON, c.operation, `{"QueueUrl":"q","Entries":[{"Id":"bad",`+c.entry+`},{"Id":"good",`+good+`}]}`)
-		got := decode[result](a)
+		got := awstest.Decode[result](a)
 		if len(got.Successful) != 1 || got.Successful[0].ID != "good" || len(got.Failed) != 1 {
-			t.Errorf("%s %s: answered %s", c.operation, short(c.entry), a.body)
+			t.Errorf("%s %s: answered %s", c.operation, awstest.Short(c.entry), a.Body)
 			continue
 		}
 		if f := got.Failed[0]; f.ID != "bad" || f.Code != c.code || f.Message != c.message || !f.SenderFault {
-			t.Errorf("%s %s: answered %+v, want %s %q", c.operation, short(c.entry), f, c.code, c.message)
+			t.Errorf("%s %s: answered %+v, want %s %q", c.operation, awstest.Short(c.entry), f, c.code, c.message)
 		}
 		e.ok(overJSON, "PurgeQueue", `{"QueueUrl":"q"}`)
 	}
@@ -232,18 +215,18 @@ type received struct {
 
 func (e *env) receive(input string, header ...string) []received {
 	e.tb.Helper()
-	return decode[struct{ Messages []received }](e.ok(overJSON, "ReceiveMessage", input, header...)).Messages
+	return awstest.Decode[struct{ Messages []received }](e.ok(overJSON, "ReceiveMessage", input, header...)).Messages
 }
 
 // TestFaultsOfTheStore are told without what they are, and logged.
 func TestFaultsOfTheStore(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, e *env, p protocol) {
+	both(t, func(t *testing.T, e *env, p awstest.Protocol) {
 		e.create("q")
-		e.store.fail(http.ErrAbortHandler)
+		e.store.Fail(http.ErrAbortHandler)
 		a := e.call(p, "SendMessage", `{"QueueUrl":"q","MessageBody":"b"}`)
-		if a.status != 500 || a.code != "InternalFailure" || a.sender || strings.Contains(a.body, "abort") {
-			t.Errorf("answered %d %s", a.status, a.body)
+		if a.Status != 500 || a.Code != "InternalFailure" || a.Sender || strings.Contains(a.Body, "abort") {
+			t.Errorf("answered %d %s", a.Status, a.Body)
 		}
 		if log := e.log.String(); !strings.Contains(log, `"request_id":"req-1"`) || !strings.Contains(log, "abort") {
 			t.Errorf("logged %q", log)

@@ -3,9 +3,9 @@ package sqs
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/storeerror"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
@@ -50,7 +50,7 @@ func invalidAttributeValue(message string) *awsapi.Error {
 }
 
 func unknownAttribute(name string) *awsapi.Error {
-	return invalidAttributeName("Unknown Attribute " + clip(name) + ".")
+	return invalidAttributeName("Unknown Attribute " + awsapi.Clip(name) + ".")
 }
 
 func invalidMessageContents(message string) *awsapi.Error {
@@ -59,48 +59,26 @@ func invalidMessageContents(message string) *awsapi.Error {
 
 // invalidValue is the commonest form of InvalidParameterValue.
 func invalidValue(value, parameter, reason string) *awsapi.Error {
-	return awsapi.InvalidParameterValue("Value %s for parameter %s is invalid. Reason: %s", clip(value), parameter, reason)
+	return awsapi.InvalidParameterValue("Value %s for parameter %s is invalid. Reason: %s", awsapi.Clip(value), parameter, reason)
 }
 
 func receiptHandleIsInvalid(handle string) *awsapi.Error {
 	return &awsapi.Error{
-		Shape: "ReceiptHandleIsInvalid", Message: `The input receipt handle "` + clip(handle) + `" is not a valid receipt handle.`,
+		Shape: "ReceiptHandleIsInvalid", Message: `The input receipt handle "` + awsapi.Clip(handle) + `" is not a valid receipt handle.`,
 	}
 }
 
 // table is what clients are told of the conditions of the domain, first match first. Errors with data come before it, in
 // errorOf, and those about receipts are told by the operations, which know the handle.
-var table = [...]struct {
-	err  error
-	told func(err error) *awsapi.Error
-}{
-	{queue.ErrNotFound, func(error) *awsapi.Error { return queueDoesNotExist() }},
-	{queue.ErrDropped, func(error) *awsapi.Error { return queueDoesNotExist() }},
-	{queue.ErrExists, func(error) *awsapi.Error { return queueNameExists("") }},
-	{queue.ErrKind, func(err error) *awsapi.Error { return unsupportedOperation(err.Error()) }},
-	{queue.ErrOverLimit, func(error) *awsapi.Error {
+var table = storeerror.With(awsapi.ErrorTable{
+	awsapi.On(queue.ErrNotFound, func(error) *awsapi.Error { return queueDoesNotExist() }),
+	awsapi.On(queue.ErrDropped, func(error) *awsapi.Error { return queueDoesNotExist() }),
+	awsapi.On(queue.ErrExists, func(error) *awsapi.Error { return queueNameExists("") }),
+	awsapi.On(queue.ErrKind, func(err error) *awsapi.Error { return unsupportedOperation(err.Error()) }),
+	awsapi.On(queue.ErrOverLimit, func(error) *awsapi.Error {
 		return &awsapi.Error{Shape: "OverLimit", Status: http.StatusForbidden, Message: "Too many messages of the queue are in flight."}
-	}},
-	{queue.ErrStoreFull, func(error) *awsapi.Error {
-		return awsapi.Unavailable("The store is full: receive and delete messages to make room.", storeFullRetry)
-	}},
-	{queue.ErrStoreClosed, func(error) *awsapi.Error {
-		return awsapi.Unavailable("The store has stopped.", storeClosedRetry)
-	}},
-	{queue.ErrUnavailable, func(error) *awsapi.Error {
-		return awsapi.Unavailable("The store can not be reached.", storeUnavailableRetry)
-	}},
-	{catalog.ErrConflict, func(error) *awsapi.Error {
-		return awsapi.Unavailable("The definition was changed by others at the same time.", 1)
-	}},
-}
-
-// How long clients are asked to wait, in seconds.
-const (
-	storeFullRetry        = 10
-	storeClosedRetry      = 5
-	storeUnavailableRetry = 1
-)
+	}),
+})
 
 // errorOf is the service's table of errors.
 func errorOf(err error) *awsapi.Error {
@@ -109,21 +87,7 @@ func errorOf(err error) *awsapi.Error {
 	}
 	if e, ok := errors.AsType[*queue.InvalidError](err); ok {
 		// What the operations let through and the queue does not take.
-		return awsapi.InvalidParameterValue("%s", clip(e.Error()))
+		return awsapi.InvalidParameterValue("%s", awsapi.Clip(e.Error()))
 	}
-	for _, row := range table {
-		if errors.Is(err, row.err) {
-			return row.told(err)
-		}
-	}
-	return nil
-}
-
-// clip keeps what a client sent short enough to be part of a text.
-func clip(s string) string {
-	const most = 1024
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return table.Of(err)
 }

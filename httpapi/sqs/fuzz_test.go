@@ -7,32 +7,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 )
 
 // Every target goes through the whole handler. readAnswer checks that an answer is well formed and that an error is one that
 // clients know; what is left to check is that it is never the router's fault.
-
-func blameless(t *testing.T, a *answer) {
-	t.Helper()
-	if a.status >= 500 {
-		t.Fatalf("answered %d %s", a.status, a.body)
-	}
-}
-
-// on is the env for one input: on its own store, but telling this test.
-func (e *env) on(t *testing.T) *env {
-	c := *e
-	c.tb = t
-	return &c
-}
-
-func quoted(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a text
-	}
-	return string(b)
-}
 
 func FuzzSendMessageJSON(f *testing.F) {
 	for _, input := range []string{
@@ -52,8 +32,8 @@ func FuzzSendMessageJSON(f *testing.F) {
 			operation = "SendMessageBatch"
 		}
 		a := e.call(overJSON, operation, string(body))
-		blameless(t, a)
-		if a.status == http.StatusOK && !json.Valid(body) {
+		a.Blameless()
+		if a.Status == http.StatusOK && !json.Valid(body) {
 			t.Fatalf("took what is no JSON: %q", body)
 		}
 		e.ok(overJSON, "PurgeQueue", `{"QueueUrl":"q"}`)
@@ -81,7 +61,7 @@ func FuzzReceiveQuery(f *testing.F) {
 		if wantJSON {
 			r.Header.Set("Accept", "application/json")
 		}
-		blameless(t, e.on(t).do(r))
+		e.on(t).do(r).Blameless()
 	})
 }
 
@@ -104,7 +84,7 @@ func FuzzDeleteHandle(f *testing.F) {
 			t.Skip("the right one")
 		}
 		for _, input := range []string{
-			`{"QueueUrl":"q","ReceiptHandle":` + quoted(text) + `}`, `{"QueueUrl":"q","VisibilityTimeout":0,"ReceiptHandle":` + quoted(text) + `}`,
+			`{"QueueUrl":"q","ReceiptHandle":` + awstest.Quoted(text) + `}`, `{"QueueUrl":"q","VisibilityTimeout":0,"ReceiptHandle":` + awstest.Quoted(text) + `}`,
 		} {
 			for _, p := range protocols() {
 				for _, operation := range []string{"DeleteMessage", "ChangeMessageVisibility"} {
@@ -112,15 +92,15 @@ func FuzzDeleteHandle(f *testing.F) {
 						continue
 					}
 					a := e.call(p, operation, input)
-					if a.status == http.StatusOK || a.code != "ReceiptHandleIsInvalid" && (text != "" || a.code != "MissingParameter") {
-						t.Fatalf("%s %q: answered %d %s", operation, text, a.status, a.body)
+					if a.Status == http.StatusOK || a.Code != "ReceiptHandleIsInvalid" && (text != "" || a.Code != "MissingParameter") {
+						t.Fatalf("%s %q: answered %d %s", operation, text, a.Status, a.Body)
 					}
 				}
 			}
 		}
 		a := e.ok(overJSON, "GetQueueAttributes", `{"QueueUrl":"q","AttributeNames":["ApproximateNumberOfMessagesNotVisible"]}`)
-		if !strings.Contains(a.body, `"ApproximateNumberOfMessagesNotVisible":"1"`) {
-			t.Fatalf("%q: the message is not in flight any more: %s", text, a.body)
+		if !strings.Contains(a.Body, `"ApproximateNumberOfMessagesNotVisible":"1"`) {
+			t.Fatalf("%q: the message is not in flight any more: %s", text, a.Body)
 		}
 	})
 }
@@ -138,19 +118,19 @@ func FuzzQueueURL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		e := e.on(t)
 		for _, p := range protocols() {
-			a := e.call(p, "GetQueueAttributes", `{"AttributeNames":["QueueArn"],"QueueUrl":`+quoted(text)+`}`)
-			blameless(t, a)
-			if a.status != http.StatusOK {
+			a := e.call(p, "GetQueueAttributes", `{"AttributeNames":["QueueArn"],"QueueUrl":`+awstest.Quoted(text)+`}`)
+			a.Blameless()
+			if a.Status != http.StatusOK {
 				continue
 			}
-			if !strings.Contains(a.body, arn("q")) || !strings.HasSuffix(strings.TrimSuffix(text, "/"), "q") {
-				t.Fatalf("%q is the queue of %s", text, a.body)
+			if !strings.Contains(a.Body, arn("q")) || !strings.HasSuffix(strings.TrimSuffix(text, "/"), "q") {
+				t.Fatalf("%q is the queue of %s", text, a.Body)
 			}
 		}
 		path := "/000000000000/" + url.PathEscape(text)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, base+path+"?Action=GetQueueAttributes", nil)
 		if e.handler.Takes(r) {
-			blameless(t, e.do(r))
+			e.do(r).Blameless()
 		}
 	})
 }
@@ -165,8 +145,8 @@ func FuzzAttributeNames(f *testing.F) {
 	e.ok(overJSON, "SendMessage", `{"QueueUrl":"q","MessageBody":"b","MessageAttributes":{"a.b":{"DataType":"String","StringValue":"v"},"ab":{"DataType":"String","StringValue":"v"}}}`)
 	f.Fuzz(func(t *testing.T, name string) {
 		e := e.on(t)
-		blameless(t, e.call(overQuery, "ReceiveMessage", `{"QueueUrl":"q","VisibilityTimeout":0,"AttributeNames":[`+quoted(name)+`]}`))
-		m := e.receive(`{"QueueUrl":"q","VisibilityTimeout":0,"MessageAttributeNames":[` + quoted(name) + `]}`)[0]
+		e.call(overQuery, "ReceiveMessage", `{"QueueUrl":"q","VisibilityTimeout":0,"AttributeNames":[`+awstest.Quoted(name)+`]}`).Blameless()
+		m := e.receive(`{"QueueUrl":"q","VisibilityTimeout":0,"MessageAttributeNames":[` + awstest.Quoted(name) + `]}`)[0]
 		for got := range m.MessageAttributes {
 			if name != "All" && name != ".*" && name != got && (!strings.HasSuffix(name, ".*") || !strings.HasPrefix(got, strings.TrimSuffix(name, ".*"))) {
 				t.Fatalf("%q gave %s", name, got)

@@ -1,58 +1,30 @@
 package sqs_test
 
 import (
-	"errors"
-	"flag"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 	"github.com/signalbox-mq/signalbox/queue"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/golden and docs/sqs.md")
-
-// step is a call. {{receipt}} in its input stands for the last receipt handle that was answered.
-type step struct {
-	operation, input string
-	header           []string
-	// fault, when set, is what every call of the store fails with.
-	fault error
-}
-
-// exchanges are the pairs of requests and answers of one golden file per protocol.
-type exchanges struct {
-	// before is what they work on.
-	before []step
-	steps  []step
-}
-
-var errSecret = fmt.Errorf("secret: %w", os.ErrInvalid)
-
 // scenarios are those of every operation: what it answers, and its errors.
-func scenarios() map[string]exchanges {
+func scenarios() map[string]awstest.Exchanges {
 	const text = `line\r\nline\ttab \"quoted\" <b>&amp; é \ud83d\ude00`
-	queues := []step{
-		{operation: "CreateQueue", input: `{"QueueName":"q"}`},
-		{operation: "CreateQueue", input: `{"QueueName":"pay.fifo","Attributes":{"FifoQueue":"true","ContentBasedDeduplication":"true"}}`},
+	queues := []awstest.Step{
+		awstest.Call("CreateQueue", `{"QueueName":"q"}`),
+		awstest.Call("CreateQueue", `{"QueueName":"pay.fifo","Attributes":{"FifoQueue":"true","ContentBasedDeduplication":"true"}}`),
 	}
-	with := func(more ...step) []step { return append(queues[:2:2], more...) }
-	call := func(operation, input string, header ...string) step {
-		return step{operation: operation, input: input, header: header}
-	}
+	with := func(more ...awstest.Step) []awstest.Step { return append(queues[:2:2], more...) }
+	call := awstest.Call
 	send := call("SendMessage", `{"QueueUrl":"q","MessageBody":"b"}`)
 	receive := call("ReceiveMessage", `{"QueueUrl":"q"}`)
 	const attributes = `"MessageAttributes":{"size":{"DataType":"Number","StringValue":"7"},"raw":{"DataType":"Binary.png","BinaryValue":"AP+J"},"a.b":{"DataType":"String","StringValue":"` + text + `"}}`
 	const trace = `"MessageSystemAttributes":{"AWSTraceHeader":{"DataType":"String","StringValue":"Root=1-5759e988-bd862e3fe1be46a994272793"}}`
-	return map[string]exchanges{
-		"CreateQueue": {before: queues, steps: []step{
+	return map[string]awstest.Exchanges{
+		"CreateQueue": {Before: queues, Steps: []awstest.Step{
 			call("CreateQueue", `{"QueueName":"new"}`),
 			call("CreateQueue", `{"QueueName":"new","Attributes":{"VisibilityTimeout":"30"}}`),
 			call("CreateQueue", `{"QueueName":"new.fifo","Attributes":{"FifoQueue":"true","DelaySeconds":"5"},"tags":{"team":"shop","empty":""}}`),
@@ -62,18 +34,18 @@ func scenarios() map[string]exchanges {
 			call("CreateQueue", `{"QueueName":"x","Attributes":{"DelaySeconds":"901"}}`),
 			call("CreateQueue", `{}`),
 		}},
-		"DeleteQueue": {before: queues, steps: []step{
+		"DeleteQueue": {Before: queues, Steps: []awstest.Step{
 			call("DeleteQueue", `{"QueueUrl":"http://router.test/000000000000/q"}`),
 			call("DeleteQueue", `{"QueueUrl":"http://router.test/000000000000/q"}`),
 			call("DeleteQueue", `{"QueueUrl":"http://router.test/q"}`),
 		}},
-		"GetQueueUrl": {before: queues, steps: []step{
+		"GetQueueUrl": {Before: queues, Steps: []awstest.Step{
 			call("GetQueueUrl", `{"QueueName":"q"}`),
 			call("GetQueueUrl", `{"QueueName":"q","QueueOwnerAWSAccountId":"000000000000"}`),
 			call("GetQueueUrl", `{"QueueName":"q","QueueOwnerAWSAccountId":"111111111111"}`),
 			call("GetQueueUrl", `{"QueueName":"none"}`),
 		}},
-		"ListQueues": {steps: append([]step{
+		"ListQueues": {Steps: append([]awstest.Step{
 			call("ListQueues", `{}`)}, append(queues[:2:2],
 			call("ListQueues", `{}`),
 			call("ListQueues", `{"QueueNamePrefix":"pay"}`),
@@ -82,7 +54,7 @@ func scenarios() map[string]exchanges {
 			call("ListQueues", `{"MaxResults":1,"NextToken":"cGF5LmZpZm8"}`),
 			call("ListQueues", `{"MaxResults":0}`),
 		)...)},
-		"GetQueueAttributes": {before: with(send), steps: []step{
+		"GetQueueAttributes": {Before: with(send), Steps: []awstest.Step{
 			call("GetQueueAttributes", `{"QueueUrl":"q","AttributeNames":["All"]}`),
 			call("GetQueueAttributes", `{"QueueUrl":"pay.fifo","AttributeNames":["All"]}`),
 			call("GetQueueAttributes", `{"QueueUrl":"q","AttributeNames":["QueueArn","ApproximateNumberOfMessages","Policy"]}`),
@@ -91,7 +63,7 @@ func scenarios() map[string]exchanges {
 			call("GetQueueAttributes", `{"QueueUrl":"q","AttributeNames":["Colour"]}`),
 			call("GetQueueAttributes", `{"QueueUrl":"none","AttributeNames":["All"]}`),
 		}},
-		"SetQueueAttributes": {before: queues, steps: []step{
+		"SetQueueAttributes": {Before: queues, Steps: []awstest.Step{
 			call("SetQueueAttributes", `{"QueueUrl":"q","Attributes":{"VisibilityTimeout":"5","Policy":"{\"Version\":\"2012-10-17\"}","KmsMasterKeyId":"k"}}`),
 			call("GetQueueAttributes", `{"QueueUrl":"q","AttributeNames":["VisibilityTimeout","Policy","KmsMasterKeyId","SqsManagedSseEnabled"]}`),
 			call("SetQueueAttributes", `{"QueueUrl":"q","Attributes":{"Policy":"","KmsMasterKeyId":""}}`),
@@ -100,39 +72,39 @@ func scenarios() map[string]exchanges {
 			call("SetQueueAttributes", `{"QueueUrl":"q","Attributes":{"QueueArn":"x"}}`),
 			call("SetQueueAttributes", `{"QueueUrl":"q"}`),
 		}},
-		"PurgeQueue": {before: with(send), steps: []step{
+		"PurgeQueue": {Before: with(send), Steps: []awstest.Step{
 			call("PurgeQueue", `{"QueueUrl":"q"}`),
 			receive,
 			call("PurgeQueue", `{"QueueUrl":"none"}`),
 		}},
-		"TagQueue": {before: queues, steps: []step{
+		"TagQueue": {Before: queues, Steps: []awstest.Step{
 			call("TagQueue", `{"QueueUrl":"q","Tags":{"team":"shop","Team":"<&>","empty":""}}`),
 			call("ListQueueTags", `{"QueueUrl":"q"}`),
 			call("TagQueue", `{"QueueUrl":"q","Tags":{"":"v"}}`),
 			call("TagQueue", `{"QueueUrl":"q"}`),
 		}},
-		"UntagQueue": {before: with(call("TagQueue", `{"QueueUrl":"q","Tags":{"a":"1","b":"2"}}`)), steps: []step{
+		"UntagQueue": {Before: with(call("TagQueue", `{"QueueUrl":"q","Tags":{"a":"1","b":"2"}}`)), Steps: []awstest.Step{
 			call("UntagQueue", `{"QueueUrl":"q","TagKeys":["a","none"]}`),
 			call("ListQueueTags", `{"QueueUrl":"q"}`),
 			call("UntagQueue", `{"QueueUrl":"q"}`),
 		}},
-		"ListQueueTags": {before: queues, steps: []step{
+		"ListQueueTags": {Before: queues, Steps: []awstest.Step{
 			call("ListQueueTags", `{"QueueUrl":"q"}`),
 			call("ListQueueTags", `{"QueueUrl":"none"}`),
 		}},
-		"AddPermission": {before: queues, steps: []step{
+		"AddPermission": {Before: queues, Steps: []awstest.Step{
 			call("AddPermission", `{"QueueUrl":"q","Label":"one","AWSAccountIds":["111111111111"],"Actions":["SendMessage"]}`),
 			call("AddPermission", `{"QueueUrl":"q","Label":"two","AWSAccountIds":["111111111111","222222222222"],"Actions":["ReceiveMessage","DeleteMessage"]}`),
 			call("GetQueueAttributes", `{"QueueUrl":"q","AttributeNames":["Policy"]}`),
 			call("AddPermission", `{"QueueUrl":"q","Label":"one","AWSAccountIds":["111111111111"],"Actions":["SendMessage"]}`),
 			call("AddPermission", `{"QueueUrl":"q","Label":"x","AWSAccountIds":["111111111111"],"Actions":["Fly"]}`),
 		}},
-		"RemovePermission": {before: with(call("AddPermission", `{"QueueUrl":"q","Label":"one","AWSAccountIds":["111111111111"],"Actions":["SendMessage"]}`)), steps: []step{
+		"RemovePermission": {Before: with(call("AddPermission", `{"QueueUrl":"q","Label":"one","AWSAccountIds":["111111111111"],"Actions":["SendMessage"]}`)), Steps: []awstest.Step{
 			call("RemovePermission", `{"QueueUrl":"q","Label":"one"}`),
 			call("GetQueueAttributes", `{"QueueUrl":"q","AttributeNames":["Policy"]}`),
 			call("RemovePermission", `{"QueueUrl":"q","Label":"one"}`),
 		}},
-		"SendMessage": {before: queues, steps: []step{
+		"SendMessage": {Before: queues, Steps: []awstest.Step{
 			send,
 			call("SendMessage", `{"QueueUrl":"http://elsewhere:1/000000000000/q","MessageBody":"`+text+`",`+attributes+`,`+trace+`,"MessageGroupId":"tenant"}`),
 			call("SendMessage", `{"QueueUrl":"pay.fifo","MessageBody":"b","MessageGroupId":"g","MessageDeduplicationId":"d"}`),
@@ -140,12 +112,12 @@ func scenarios() map[string]exchanges {
 			call("SendMessage", `{"QueueUrl":"q","MessageBody":""}`),
 			call("SendMessage", `{"QueueUrl":"q","MessageBody":"\u0001"}`),
 			call("SendMessage", `{"QueueUrl":"none","MessageBody":"b"}`),
-			{operation: "SendMessage", input: send.input, fault: queue.ErrStoreFull},
-			{operation: "SendMessage", input: send.input, fault: queue.ErrStoreClosed},
-			{operation: "SendMessage", input: send.input, fault: fmt.Errorf("dial tcp 10.0.0.1:6379: %w", queue.ErrUnavailable)},
-			{operation: "SendMessage", input: send.input, fault: errSecret},
+			call("SendMessage", send.Input).Failing(queue.ErrStoreFull),
+			call("SendMessage", send.Input).Failing(queue.ErrStoreClosed),
+			call("SendMessage", send.Input).Failing(fmt.Errorf("dial tcp 10.0.0.1:6379: %w", queue.ErrUnavailable)),
+			call("SendMessage", send.Input).Failing(awstest.ErrSecret),
 		}},
-		"SendMessageBatch": {before: queues, steps: []step{
+		"SendMessageBatch": {Before: queues, Steps: []awstest.Step{
 			call("SendMessageBatch", `{"QueueUrl":"q","Entries":[{"Id":"1","MessageBody":"b"},{"Id":"2","MessageBody":"c",`+attributes+`}]}`),
 			call("SendMessageBatch", `{"QueueUrl":"q","Entries":[{"Id":"1","MessageBody":"b"},{"Id":"2","MessageBody":"c","DelaySeconds":901}]}`),
 			call("SendMessageBatch", `{"QueueUrl":"q","Entries":[{"Id":"1","MessageBody":"b","DelaySeconds":-1}]}`),
@@ -153,32 +125,32 @@ func scenarios() map[string]exchanges {
 			call("SendMessageBatch", `{"QueueUrl":"q","Entries":[]}`),
 			call("SendMessageBatch", `{"QueueUrl":"q","Entries":[{"Id":"1","MessageBody":"b"},{"Id":"1","MessageBody":"b"}]}`),
 		}},
-		"ReceiveMessage": {before: with(
+		"ReceiveMessage": {Before: with(
 			call("SendMessage", `{"QueueUrl":"q","MessageBody":"`+text+`",`+attributes+`,`+trace+`}`),
 			call("SendMessage", `{"QueueUrl":"pay.fifo","MessageBody":"b","MessageGroupId":"g","MessageDeduplicationId":"d"}`),
 			call("CreateQueue", `{"QueueName":"empty"}`),
-		), steps: []step{
+		), Steps: []awstest.Step{
 			call("ReceiveMessage", `{"QueueUrl":"q","VisibilityTimeout":0}`),
 			call("ReceiveMessage", `{"QueueUrl":"q","VisibilityTimeout":0,"MessageAttributeNames":["size"],"AttributeNames":["SenderId"]}`),
 			call("ReceiveMessage", `{"QueueUrl":"q","VisibilityTimeout":0,"MaxNumberOfMessages":10,"MessageAttributeNames":["All"],"MessageSystemAttributeNames":["All"]}`),
 			call("ReceiveMessage", `{"QueueUrl":"pay.fifo","MessageAttributeNames":["All"],"MessageSystemAttributeNames":["All"],"ReceiveRequestAttemptId":"r"}`),
 			call("ReceiveMessage", `{"QueueUrl":"empty","AttributeNames":["All"]}`),
 			call("ReceiveMessage", `{"QueueUrl":"q","MaxNumberOfMessages":11}`),
-			{operation: "ReceiveMessage", input: receive.input, fault: queue.ErrOverLimit},
+			call("ReceiveMessage", receive.Input).Failing(queue.ErrOverLimit),
 		}},
-		"DeleteMessage": {before: with(send, receive), steps: []step{
+		"DeleteMessage": {Before: with(send, receive), Steps: []awstest.Step{
 			call("DeleteMessage", `{"QueueUrl":"q","ReceiptHandle":"{{receipt}}"}`),
 			call("DeleteMessage", `{"QueueUrl":"q","ReceiptHandle":"{{receipt}}"}`),
 			call("DeleteMessage", `{"QueueUrl":"pay.fifo","ReceiptHandle":"{{receipt}}"}`),
 			call("DeleteMessage", `{"QueueUrl":"q","ReceiptHandle":"<x>"}`),
 			call("DeleteMessage", `{"QueueUrl":"q"}`),
 		}},
-		"DeleteMessageBatch": {before: with(send, receive), steps: []step{
+		"DeleteMessageBatch": {Before: with(send, receive), Steps: []awstest.Step{
 			call("DeleteMessageBatch", `{"QueueUrl":"q","Entries":[{"Id":"1","ReceiptHandle":"{{receipt}}"},{"Id":"2","ReceiptHandle":"x"}]}`),
 			call("DeleteMessageBatch", `{"QueueUrl":"q","Entries":[{"Id":"1","ReceiptHandle":"{{receipt}}"}]}`),
 			call("DeleteMessageBatch", `{"QueueUrl":"q","Entries":[]}`),
 		}},
-		"ChangeMessageVisibility": {before: with(send, receive), steps: []step{
+		"ChangeMessageVisibility": {Before: with(send, receive), Steps: []awstest.Step{
 			call("ChangeMessageVisibility", `{"QueueUrl":"q","ReceiptHandle":"{{receipt}}","VisibilityTimeout":60}`),
 			call("ChangeMessageVisibility", `{"QueueUrl":"q","ReceiptHandle":"{{receipt}}","VisibilityTimeout":43201}`),
 			call("ChangeMessageVisibility", `{"QueueUrl":"q","ReceiptHandle":"x","VisibilityTimeout":60}`),
@@ -186,39 +158,57 @@ func scenarios() map[string]exchanges {
 			call("DeleteMessage", `{"QueueUrl":"q","ReceiptHandle":"{{receipt}}"}`),
 			call("ChangeMessageVisibility", `{"QueueUrl":"q","ReceiptHandle":"{{receipt}}","VisibilityTimeout":60}`),
 		}},
-		"ChangeMessageVisibilityBatch": {before: with(send, receive), steps: []step{
+		"ChangeMessageVisibilityBatch": {Before: with(send, receive), Steps: []awstest.Step{
 			call("ChangeMessageVisibilityBatch", `{"QueueUrl":"q","Entries":[{"Id":"1","ReceiptHandle":"{{receipt}}","VisibilityTimeout":60},{"Id":"2","ReceiptHandle":"x","VisibilityTimeout":0},{"Id":"3","ReceiptHandle":"{{receipt}}"}]}`),
 			call("ChangeMessageVisibilityBatch", `{"QueueUrl":"q","Entries":[]}`),
 		}},
-		"ListDeadLetterSourceQueues": {before: queues, steps: []step{
+		"ListDeadLetterSourceQueues": {Before: queues, Steps: []awstest.Step{
 			call("ListDeadLetterSourceQueues", `{"QueueUrl":"q"}`),
 			call("ListDeadLetterSourceQueues", `{"QueueUrl":"none"}`),
 		}},
-		"StartMessageMoveTask": {before: queues, steps: []step{
+		"StartMessageMoveTask": {Before: queues, Steps: []awstest.Step{
 			call("StartMessageMoveTask", `{"SourceArn":"arn:aws:sqs:us-east-1:000000000000:none"}`),
 			call("StartMessageMoveTask", `{"SourceArn":"arn:aws:sqs:us-east-1:000000000000:q","MaxNumberOfMessagesPerSecond":501}`),
 		}},
-		"ListMessageMoveTasks": {before: queues, steps: []step{
+		"ListMessageMoveTasks": {Before: queues, Steps: []awstest.Step{
 			call("ListMessageMoveTasks", `{"SourceArn":"arn:aws:sqs:us-east-1:000000000000:q"}`),
 			call("ListMessageMoveTasks", `{"SourceArn":"arn:aws:sqs:us-east-1:000000000000:none"}`),
 		}},
-		"CancelMessageMoveTask": {before: queues, steps: []step{
+		"CancelMessageMoveTask": {Before: queues, Steps: []awstest.Step{
 			call("CancelMessageMoveTask", `{"TaskHandle":"x"}`),
 		}},
 		// For clients of Query that take nothing else.
-		"AcceptJSON": {before: with(call("SendMessage", `{"QueueUrl":"q","MessageBody":"`+text+`",`+attributes+`}`)), steps: []step{
+		"AcceptJSON": {Before: with(call("SendMessage", `{"QueueUrl":"q","MessageBody":"`+text+`",`+attributes+`}`)), Steps: []awstest.Step{
 			call("GetQueueUrl", `{"QueueName":"q"}`, "Accept", "application/json"),
 			call("ReceiveMessage", `{"QueueUrl":"q","MessageAttributeNames":["All"]}`, "Accept", "application/json"),
 			call("ReceiveMessage", `{"QueueUrl":"q"}`, "Accept", "application/json"),
 			call("PurgeQueue", `{"QueueUrl":"q"}`, "Accept", "application/json"),
 			call("SendMessageBatch", `{"QueueUrl":"q","Entries":[{"Id":"1","MessageBody":"b"}]}`, "Accept", "application/json"),
 			call("GetQueueUrl", `{"QueueName":"none"}`, "Accept", "application/json"),
-			{operation: "SendMessage", input: send.input, header: []string{"Accept", "application/json"}, fault: errSecret},
+			call("SendMessage", send.Input, "Accept", "application/json").Failing(awstest.ErrSecret),
 		}},
 	}
 }
 
 var receiptPattern = regexp.MustCompile(`"ReceiptHandle":"([^"]+)"|<ReceiptHandle>([^<]+)<`)
+
+// golden is how the golden files are written. {{receipt}} in an input stands for the last receipt handle that was answered.
+func golden() *awstest.Golden {
+	receipt := ""
+	return &awstest.Golden{
+		Headers: []string{"X-Amz-Target", "Content-Type", "Content-Encoding", "Accept", "Authorization"},
+		Masks: []awstest.Mask{
+			awstest.MaskUUID(), awstest.NewMask(`\bAQ[A-Za-z0-9_-]{48}`, "{receipt}"), awstest.NewMask(`\b\d{20}\b`, "{sequence}"),
+			awstest.NewMask(`\b\d{13}\b`, "{milliseconds}"), awstest.NewMask(`\b\d{10}\b`, "{seconds}"),
+		},
+		Fill: func(input string) string { return strings.ReplaceAll(input, "{{receipt}}", receipt) },
+		Learn: func(a *awstest.Answer) {
+			if m := receiptPattern.FindStringSubmatch(a.Body); m != nil {
+				receipt = m[1] + m[2]
+			}
+		},
+	}
+}
 
 // TestGolden writes what every operation answers, and its errors.
 func TestGolden(t *testing.T) {
@@ -230,110 +220,9 @@ func TestGolden(t *testing.T) {
 			}
 			t.Run(name+"/"+string(p), func(t *testing.T) {
 				t.Parallel()
-				e := newEnv(t)
-				receipt := ""
-				run := func(p protocol, s step) (*http.Request, *answer) {
-					none := error(nil)
-					e.store.fault.Store(&none)
-					if s.fault != nil {
-						e.store.fail(s.fault)
-					}
-					r := request(t, p, s.operation, strings.ReplaceAll(s.input, "{{receipt}}", receipt), s.header...)
-					a := e.do(r)
-					if m := receiptPattern.FindStringSubmatch(a.body); m != nil {
-						receipt = m[1] + m[2]
-					}
-					if errors.Is(s.fault, errSecret) && strings.Contains(a.body, "secret") {
-						t.Errorf("an internal error is shown: %s", a.body)
-					}
-					return r, a
-				}
-				for _, s := range x.before {
-					if _, a := run(overJSON, s); a.status != http.StatusOK {
-						t.Fatalf("%s answered %s", s.operation, a.body)
-					}
-				}
-				var b strings.Builder
-				for _, s := range x.steps {
-					r, a := run(p, s)
-					if s.fault != nil {
-						fmt.Fprintf(&b, "(the store fails: %v)\n", s.fault)
-					}
-					sent := s.input
-					if p == overQuery {
-						sent = strings.ReplaceAll(form(t, s.operation, s.input), "&", "\n&")
-					}
-					writeExchange(&b, r, sent, a)
-				}
-				golden(t, name+"."+string(p), b.String())
+				golden().Run(t, newEnv(t).client.Over(p), name+"."+string(p), x)
 			})
 		}
-	}
-}
-
-// writeExchange writes a request and its answer, without what is different every time.
-func writeExchange(b *strings.Builder, r *http.Request, sent string, a *answer) {
-	fmt.Fprintf(b, "%s %s\n", r.Method, r.URL.RequestURI())
-	for _, name := range []string{"X-Amz-Target", "Content-Type", "Content-Encoding", "Accept", "Authorization"} {
-		if v := r.Header.Get(name); v != "" {
-			fmt.Fprintf(b, "%s: %s\n", name, v)
-		}
-	}
-	if sent != "" {
-		fmt.Fprintf(b, "\n%s\n", sent)
-	}
-	fmt.Fprintf(b, "---\n%d\nContent-Type: %s\n", a.status, a.contentType)
-	if a.shape != "" && a.code != "" {
-		fault := "Receiver"
-		if a.sender {
-			fault = "Sender"
-		}
-		fmt.Fprintf(b, "x-amzn-query-error: %s;%s\n", a.code, fault)
-	}
-	if a.retryAfter != "" {
-		fmt.Fprintf(b, "Retry-After: %s\n", a.retryAfter)
-	}
-	if a.body != "" {
-		fmt.Fprintf(b, "\n%s\n", mask(a.body))
-	}
-	fmt.Fprintln(b, strings.Repeat("=", 80))
-}
-
-func mask(body string) string {
-	for _, v := range volatile {
-		body = v.pattern.ReplaceAllString(body, v.with)
-	}
-	return body
-}
-
-var volatile = []struct {
-	pattern *regexp.Regexp
-	with    string
-}{
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "{id}"},
-	{regexp.MustCompile(`\bAQ[A-Za-z0-9_-]{48}`), "{receipt}"},
-	{regexp.MustCompile(`\b\d{20}\b`), "{sequence}"},
-	{regexp.MustCompile(`\b\d{13}\b`), "{milliseconds}"},
-	{regexp.MustCompile(`\b\d{10}\b`), "{seconds}"},
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name+".txt")
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got); go test -update rewrites it:\n%s", path, diff)
 	}
 }
 
@@ -387,14 +276,7 @@ func TestGoldenOfTheProtocol(t *testing.T) {
 		{"POST", "/", `{"MaxResults":"1"}`, []string{"X-Amz-Target", "AmazonSQS.ListQueues"}},
 		{"POST", "/", "{}", []string{"X-Amz-Target", "AmazonSQS.ListQueues", "Content-Encoding", "gzip"}},
 	} {
-		r := httptest.NewRequestWithContext(t.Context(), x.method, x.target, strings.NewReader(x.body))
-		for i := 0; i < len(x.header); i += 2 {
-			r.Header.Set(x.header[i], x.header[i+1])
-		}
-		if !e.handler.Takes(r) {
-			t.Errorf("%s %s is not taken", x.method, x.target)
-		}
-		writeExchange(&b, r, x.body, e.do(r))
+		golden().Ask(&b, e.client, x.method, x.target, x.body, x.header...)
 	}
-	golden(t, "protocol", b.String())
+	golden().File(t, "protocol", b.String())
 }

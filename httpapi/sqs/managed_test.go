@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
@@ -31,7 +32,7 @@ func (e *env) declare(queues map[string]queue.Definition) {
 // TestQueuesOfTheFile are used as others are, and can not be changed.
 func TestQueuesOfTheFile(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, e *env, p protocol) {
+	both(t, func(t *testing.T, e *env, p awstest.Protocol) {
 		e.declare(map[string]queue.Definition{"q": {}, "few": {MaxInFlight: 1}, "few.fifo": {FIFO: true, MaxInFlight: 1, ContentBasedDeduplication: true}})
 		e.ok(p, "SendMessage", `{"QueueUrl":"q","MessageBody":"b"}`)
 		e.ok(p, "CreateQueue", `{"QueueName":"q","Attributes":{"VisibilityTimeout":"30"}}`)
@@ -41,8 +42,8 @@ func TestQueuesOfTheFile(t *testing.T) {
 			"AddPermission": examples()["AddPermission"],
 		} {
 			a := e.call(p, operation, input)
-			if a.status != 400 || a.code != "AWS.SimpleQueueService.UnsupportedOperation" || !strings.Contains(a.message, "router.yaml") {
-				t.Errorf("%s answered %d %s", operation, a.status, a.body)
+			if a.Status != 400 || a.Code != "AWS.SimpleQueueService.UnsupportedOperation" || !strings.Contains(a.Message, "router.yaml") {
+				t.Errorf("%s answered %d %s", operation, a.Status, a.Body)
 			}
 		}
 		// Too many in flight: an error of standard queues, and nothing on FIFO queues.
@@ -54,7 +55,7 @@ func TestQueuesOfTheFile(t *testing.T) {
 			e.ok(p, "SendMessageBatch", `{"QueueUrl":"`+name+`","Entries":[{"Id":"1","MessageBody":"a"`+group+`},{"Id":"2","MessageBody":"b"`+group+`}]}`)
 			e.ok(p, "ReceiveMessage", `{"QueueUrl":"`+name+`"}`)
 		}
-		e.call(p, "ReceiveMessage", `{"QueueUrl":"few"}`).is("the second", p, "OverLimit", "Too many messages of the queue are in flight.")
+		e.call(p, "ReceiveMessage", `{"QueueUrl":"few"}`).Is("the second", "OverLimit", "Too many messages of the queue are in flight.")
 		e.ok(p, "ReceiveMessage", `{"QueueUrl":"few.fifo"}`)
 	})
 }
@@ -66,8 +67,8 @@ func TestLargeBodies(t *testing.T) {
 	e.create("q")
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, base+"/", strings.NewReader(strings.Repeat(" ", 8<<20+1)))
 	r.Header.Set("X-Amz-Target", "AmazonSQS.ListQueues")
-	if a := e.do(r); a.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("answered %d %s", a.status, a.body)
+	if a := e.do(r); a.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("answered %d %s", a.Status, a.Body)
 	}
 	body := strings.Repeat(`\u0009`, 1<<20) // 1 MiB in 6
 	e.ok(overJSON, "SendMessage", `{"QueueUrl":"q","MessageBody":"`+body+`"}`)

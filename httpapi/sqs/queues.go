@@ -130,9 +130,14 @@ func (a *API) listQueues(_ context.Context, r *awsapi.Request, in *listQueuesInp
 		out.QueueURLs = append(out.QueueURLs, urlOf(r, queues[i].Name))
 	}
 	if more && in.MaxResults.Given {
-		out.NextToken = pageAfter(queues[len(queues)-1].Name.Name)
+		out.NextToken = pages.Token(queues[len(queues)-1].Name.Name)
 	}
 	return out, nil
+}
+
+var pages = awsapi.Pages{
+	Encoding: base64.RawURLEncoding,
+	Invalid:  func() *awsapi.Error { return awsapi.InvalidParameterValue("Invalid or expired next token.") },
 }
 
 // page reads what says where a page of a list begins and how long it is.
@@ -141,17 +146,9 @@ func page(maxResults awsapi.Int, token string) (limit int, after string, err err
 	if limit < 1 || limit > maxPage {
 		return 0, "", invalidValue(strconv.Itoa(limit), "MaxResults", "Must be between 1 and 1000, if provided.")
 	}
-	if token == "" {
-		return limit, "", nil
-	}
-	b, decodeErr := base64.RawURLEncoding.DecodeString(token)
-	if decodeErr != nil || len(b) == 0 {
-		return 0, "", awsapi.InvalidParameterValue("Invalid or expired next token.")
-	}
-	return limit, string(b), nil
+	after, err = pages.After(token)
+	return limit, after, err
 }
-
-func pageAfter(name string) string { return base64.RawURLEncoding.EncodeToString([]byte(name)) }
 
 func (a *API) listDeadLetterSourceQueues(_ context.Context, r *awsapi.Request, in *listSourcesInput) (*listSourcesOutput, error) {
 	name, err := queueName(r, in.QueueURL)
@@ -177,7 +174,7 @@ func (a *API) listDeadLetterSourceQueues(_ context.Context, r *awsapi.Request, i
 		if len(out.QueueURLs) == limit {
 			if in.MaxResults.Given {
 				_, last := cutLast(out.QueueURLs[limit-1])
-				out.NextToken = pageAfter(last)
+				out.NextToken = pages.Token(last)
 			}
 			break
 		}
@@ -247,17 +244,15 @@ func attributeFault(err error, given map[string]string) error {
 	return err
 }
 
-const maxTags = 50
-
 func checkTags(queueName string, tags map[string]string) error {
-	if len(tags) > maxTags {
+	if len(tags) > awsapi.MaxTags {
 		return awsapi.InvalidParameterValue("Too many tags added for queue %s.", queueName)
 	}
 	for key, value := range tags {
 		switch {
-		case key == "" || len([]rune(key)) > 128:
+		case key == "" || len([]rune(key)) > awsapi.MaxTagKey:
 			return awsapi.InvalidParameterValue("Tag keys must be between 1 and 128 characters in length.")
-		case len([]rune(value)) > 256:
+		case len([]rune(value)) > awsapi.MaxTagValue:
 			return awsapi.InvalidParameterValue("Tag values must be between 0 and 256 characters in length.")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/queue"
 )
 
@@ -116,7 +117,7 @@ func setRedriveAllowPolicy(d *queue.Definition, name queue.Name, value string) e
 	for _, arn := range p.SourceQueueARNs {
 		source, ok := nameOf(arn)
 		if !ok || source.Account != name.Account || source.Region != name.Region {
-			return fault("Amazon SQS can't create the redrive allow policy. " + clip(arn) + " is not the ARN of a queue of the same account and region.")
+			return fault("Amazon SQS can't create the redrive allow policy. " + awsapi.Clip(arn) + " is not the ARN of a queue of the same account and region.")
 		}
 		sources.Queues = append(sources.Queues, source.Name)
 	}

@@ -2,10 +2,7 @@ package sqs
 
 import (
 	_ "embed"
-	"fmt"
 	"io"
-	"strings"
-	"text/template"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -19,27 +16,19 @@ var referenceText string
 // WriteReference writes docs/sqs.md. What it says of operations, attributes and limits is read off the tables by which they
 // are served.
 func WriteReference(w io.Writer) error {
-	t, err := template.New("reference").Parse(referenceText)
-	if err != nil {
-		return err
-	}
-	return t.Execute(w, reference())
+	return awsapi.WriteReference(w, referenceText, reference())
 }
 
 // referenceData is what the template gets.
 type referenceData struct {
-	Operations, Attributes []referenceRow
+	Operations, Attributes []awsapi.ReferenceRow
 	SystemAttributes       string
-	Limits                 []referenceRow
+	Limits                 []awsapi.ReferenceRow
 }
 
-// referenceRow is a row of a table, in Markdown.
-type referenceRow struct{ Name, Takes, About string }
-
 func reference() *referenceData {
-	d := &referenceData{SystemAttributes: code(systemAttributeNames[:]), Limits: limits()}
-	for _, op := range (&API{}).operations() {
-		d.Operations = append(d.Operations, referenceRow{op.Name, parameters(op.Input()), op.Note})
+	d := &referenceData{
+		Operations: awsapi.OperationRows((&API{}).operations(), "Entries"), SystemAttributes: awsapi.Code(systemAttributeNames[:]), Limits: limits(),
 	}
 	for i := range attributeRows {
 		row := &attributeRows[i]
@@ -50,32 +39,14 @@ func reference() *referenceData {
 		case row.set != nil:
 			set = "yes"
 		}
-		d.Attributes = append(d.Attributes, referenceRow{row.name, set, row.about})
+		d.Attributes = append(d.Attributes, awsapi.ReferenceRow{Name: row.name, Takes: set, About: row.about})
 	}
 	return d
 }
 
-// parameters are the names of an input's members, those in bold that are required, with the members of a batch's entries.
-func parameters(members []awsapi.Member) string {
-	var names []string
-	for _, m := range members {
-		name := "`" + m.Name + "`"
-		if m.Required || m.Name == "Entries" {
-			name = "**" + name + "**"
-		}
-		if m.Kind == awsapi.KindList {
-			name += " (" + parameters(m.Members) + ")"
-		}
-		names = append(names, name)
-	}
-	return strings.Join(names, ", ")
-}
-
-func limits() []referenceRow {
-	row := func(what, format string, args ...any) referenceRow {
-		return referenceRow{Name: what, About: fmt.Sprintf(format, args...)}
-	}
-	return []referenceRow{
+func limits() []awsapi.ReferenceRow {
+	row := awsapi.LimitRow
+	return []awsapi.ReferenceRow{
 		row("a message", "1 byte to the queue's `MaximumMessageSize`, at most %d: the body, and the names, types and values of its message attributes", queue.MaxMessageSize),
 		row("message attributes", "%d, with names of up to %d and types of up to %d characters", maxAttributes, maxAttributeName, maxAttributeType),
 		row("a batch", "%d entries and %d bytes", maxBatch, maxBatchBytes),
@@ -88,12 +59,10 @@ func limits() []referenceRow {
 		row("`maxReceiveCount`", "1 to %d", maxReceiveCount),
 		row("`sourceQueueArns`", "1 to %d", maxSources),
 		row("`Policy`", "%d bytes; %d statements and %d actions each by `AddPermission`", maxPolicy, maxStatements, maxActions),
-		row("tags", "%d per queue", maxTags),
+		row("tags", "%d per queue", awsapi.MaxTags),
 		row("a page of queues", "1 to %d", maxPage),
 		row("a page of move tasks", "1 to %d", maxMoveTasks),
 		row("`MaxNumberOfMessagesPerSecond`", "1 to %d", maxMoveRate),
-		row("the body of a request", "%d MiB", awsapi.MaxBody>>20),
+		awsapi.BodyRow(),
 	}
 }
-
-func code(names []string) string { return "`" + strings.Join(names, "`, `") + "`" }

@@ -18,34 +18,38 @@ const module = "github.com/signalbox-mq/signalbox/"
 // allowed says for each package which of ours its product code may import. A package that is not here may not exist: who
 // adds one, adds its line, and thinks about its place.
 var allowed = map[string][]string{
-	"duration":          {},
-	"event":             {},
-	"rules/pattern":     {},
-	"queue/catalog":     {},
-	"dispatch/endpoint": {"duration"},
-	"queue":             {"queue/catalog", "duration"},
-	"queue/pebblestore": {"queue", "queue/catalog"},
-	"queue/redisstore":  {"queue", "queue/catalog"},
-	"topic":             {"topic/signing", "queue", "queue/catalog", "rules/pattern", "dispatch/endpoint", "event", "duration"},
-	"topic/signing":     {"queue/catalog"},
-	"rules":             {"queue", "queue/catalog", "rules/pattern", "dispatch/endpoint", "event", "duration"},
-	"dispatch":          {"queue", "queue/catalog", "dispatch/endpoint", "event", "duration"},
-	"story":             {"dispatch", "rules", "topic", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration"},
-	"httpapi/ingest":    {"event", "duration", "httpapi/body", "httpapi/problem"},
-	"httpapi/native":    {"story", "dispatch", "dispatch/endpoint", "rules", "topic", "queue", "queue/catalog", "event", "duration", "httpapi/body", "httpapi/longpoll", "httpapi/problem"},
-	"httpapi/awsapi":    {"httpapi/body"},
-	"httpapi/sqs":       {"httpapi/awsapi", "httpapi/longpoll", "queue", "queue/catalog", "duration"},
-	"httpapi/sns":       {"httpapi/awsapi", "topic", "topic/signing", "rules/pattern", "dispatch/endpoint", "queue", "queue/catalog", "duration"},
-	"httpapi/body":      {},
-	"httpapi/longpoll":  {},
-	"httpapi/problem":   {},
-	"httpapi":           {"httpapi/native", "httpapi/awsapi", "httpapi/longpoll", "httpapi/body", "httpapi/problem", "dispatch", "queue", "queue/catalog"},
+	"duration":                  {},
+	"event":                     {},
+	"rules/pattern":             {},
+	"rules/schedule":            {},
+	"queue/catalog":             {},
+	"dispatch/endpoint":         {"duration"},
+	"dispatch/destination":      {"queue/catalog", "dispatch/endpoint", "duration"},
+	"queue":                     {"queue/catalog", "duration"},
+	"queue/pebblestore":         {"queue", "queue/catalog"},
+	"queue/redisstore":          {"queue", "queue/catalog"},
+	"topic":                     {"topic/signing", "queue", "queue/catalog", "rules/pattern", "dispatch/endpoint", "event", "duration"},
+	"topic/signing":             {"queue/catalog"},
+	"rules":                     {"queue", "queue/catalog", "rules/pattern", "rules/schedule", "dispatch/endpoint", "event", "duration"},
+	"dispatch":                  {"dispatch/destination", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration"},
+	"story":                     {"dispatch", "dispatch/destination", "rules", "topic", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration"},
+	"httpapi/ingest":            {"event", "duration", "httpapi/body", "httpapi/problem"},
+	"httpapi/native":            {"story", "dispatch", "dispatch/endpoint", "rules", "topic", "queue", "queue/catalog", "event", "duration", "httpapi/body", "httpapi/longpoll", "httpapi/problem"},
+	"httpapi/awsapi":            {"httpapi/body"},
+	"httpapi/awsapi/storeerror": {"httpapi/awsapi", "queue", "queue/catalog"},
+	"httpapi/sqs":               {"httpapi/awsapi", "httpapi/awsapi/storeerror", "httpapi/longpoll", "queue", "queue/catalog", "duration"},
+	"httpapi/sns":               {"httpapi/awsapi", "httpapi/awsapi/storeerror", "topic", "topic/signing", "rules/pattern", "dispatch/endpoint", "queue", "queue/catalog", "duration"},
+	"httpapi/events":            {"httpapi/awsapi", "httpapi/awsapi/storeerror", "rules", "rules/pattern", "dispatch/destination", "dispatch/endpoint", "event", "queue", "queue/catalog", "duration"},
+	"httpapi/body":              {},
+	"httpapi/longpoll":          {},
+	"httpapi/problem":           {},
+	"httpapi":                   {"httpapi/native", "httpapi/awsapi", "httpapi/longpoll", "httpapi/body", "httpapi/problem", "dispatch", "queue", "queue/catalog"},
 	"cmd/router/internal/config": {
-		"duration", "queue", "queue/catalog", "topic", "rules", "rules/pattern", "dispatch/endpoint", "httpapi/ingest",
+		"duration", "queue", "queue/catalog", "topic", "rules", "rules/pattern", "dispatch/destination", "dispatch/endpoint", "httpapi/ingest",
 	},
 	"cmd/router/internal/app": {
-		"cmd/router/internal/config", "cmd/router/internal/migrate", "queue/pebblestore", "queue/redisstore", "httpapi", "httpapi/awsapi", "httpapi/ingest", "httpapi/native", "httpapi/problem", "httpapi/sns", "httpapi/sqs", "story", "dispatch",
-		"rules", "topic", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration",
+		"cmd/router/internal/config", "cmd/router/internal/migrate", "queue/pebblestore", "queue/redisstore", "httpapi", "httpapi/awsapi", "httpapi/events", "httpapi/ingest", "httpapi/native", "httpapi/problem", "httpapi/sns", "httpapi/sqs", "story", "dispatch",
+		"rules", "topic", "queue", "queue/catalog", "dispatch/destination", "dispatch/endpoint", "event", "duration",
 	},
 	"cmd/router/internal/migrate": {"queue", "queue/catalog"},
 	"cmd/router/internal/bench":   {},
@@ -53,7 +57,7 @@ var allowed = map[string][]string{
 }
 
 // testOnly are packages that only tests import.
-var testOnly = []string{"queue/storetest", "queue/catalog/catalogtest", "tests/"}
+var testOnly = []string{"queue/storetest", "queue/catalog/catalogtest", "httpapi/awsapi/awstest", "tests/"}
 
 type listed struct {
 	ImportPath           string

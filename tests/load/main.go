@@ -5,7 +5,8 @@
 //	go run ./tests/load [-duration 10s] [-rate 1000] [-publishers 64] [-size 1024] [-json]
 //
 // With -fanout it measures topics instead: SNS Publish to 1 to 1,000 queues, beside SendMessageBatch to the same queues, and to
-// 10,000 filtered subscriptions of which 5 match.
+// 10,000 filtered subscriptions of which 5 match. With -putevents it measures PutEvents of EventBridge, ten events a call, to a
+// bus with 1,000 rules of which three match.
 package main
 
 import (
@@ -38,6 +39,7 @@ type settings struct {
 	asJSON     bool
 	profile    string
 	fanOut     bool
+	putEvents  bool
 }
 
 func main() {
@@ -50,12 +52,15 @@ func main() {
 	flag.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile of the router at full load to this file")
 	flag.BoolVar(&s.asJSON, "json", false, "print the result as JSON")
 	flag.BoolVar(&s.fanOut, "fanout", false, "measure topics instead")
+	flag.BoolVar(&s.putEvents, "putevents", false, "measure PutEvents of EventBridge instead")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	what := run
 	if s.fanOut {
 		what = fanOut
+	} else if s.putEvents {
+		what = putEvents
 	}
 	if err := what(ctx, s); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/signalbox-mq/signalbox/cmd/router/internal/config"
 	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/httpapi"
@@ -93,11 +94,14 @@ type router struct {
 	transfers   *queue.Transfers
 	redrives    *queue.Redrives
 	dispatcher  *dispatch.Dispatcher
-	metrics     *httpapi.Metrics
-	server      *httpapi.Server
-	loaded      *loaded
-	retirements *retirements
-	sweeper     *queue.Sweeper
+	// destinations has the connections and API destinations of clients, caller asks for their tokens.
+	destinations *destination.Manager
+	caller       *endpoint.Client
+	metrics      *httpapi.Metrics
+	server       *httpapi.Server
+	loaded       *loaded
+	retirements  *retirements
+	sweeper      *queue.Sweeper
 }
 
 // Run builds the router and runs it until ctx ends; then it shuts down in stages and returns nil. ready, when not nil, is
@@ -174,9 +178,14 @@ func (r *router) build(ctx context.Context) error {
 		s := r.space()
 		return s.full, s.free, s.known
 	})
-	r.rules = rules.New(r.broker, r.definitions, rules.Config{OnPublished: r.published, OnFault: func(err error) {
-		r.log.Warn().Err(err).Str("component", "rules").Msg("replaying archived events")
-	}})
+	r.rules = rules.New(r.broker, r.definitions, rules.Config{
+		OnPublished: r.published,
+		OnScheduled: r.scheduled,
+		OnDeleted:   func(records []catalog.Record, before *catalog.Snapshot) { r.retirements.addDeleted(records, before) },
+		OnFault: func(err error) {
+			r.log.Error().Err(err).Str("component", "rules").Msg("a schedule or a replay does not go on; trying again")
+		},
+	})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.topics.PublicURL = r.url()
 	r.topics.OnFault = func(err error) {
@@ -188,9 +197,14 @@ func (r *router) build(ctx context.Context) error {
 	mappers[queue.RedriveKind] = r.redrives.Mapper()
 	r.transfers = queue.NewTransfers(r.broker, r.definitions, mappers)
 	r.transfers.Ended = r.transferred
+	calls := endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)}
+	r.caller = endpoint.NewClient(calls)
+	tokens := destination.NewTokens(r.caller)
+	r.destinations = destination.New(r.definitions, r.broker.Now, tokens)
 	r.dispatcher, err = dispatch.New(r.broker, r.definitions, dispatch.Config{
 		Attempts:      attemptsLog,
-		Client:        endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)},
+		Client:        calls,
+		Tokens:        tokens,
 		Senders:       map[string]dispatch.Sender{dispatch.KindTopic: hop{r.topics}, dispatch.KindBus: hop{r.rules}},
 		Grace:         deliveryGrace,
 		OnAttempt:     r.attempted,
@@ -270,13 +284,16 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	case <-serving.Done():
 	}
 	part("dispatch", r.dispatcher.Run)
+	part("authorizing", func(ctx context.Context) error {
+		defer r.caller.Close()
+		return r.broker.Leases().Run(ctx, "authorize", r.destinations.Run)
+	})
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
+	part("schedules", r.rules.RunSchedules)
 	part("replays", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "replays", r.topics.Replay) })
-	part("replays of archives", func(ctx context.Context) error {
-		return r.broker.Leases().Run(ctx, "event-replays", r.rules.RunReplays)
-	})
+	part("archives", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "archives", r.rules.RunReplays) })
 	part("topics", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "topics", r.sweepTopics) })
 	if !r.broker.Leases().Alone() {
 		part("tidying", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "tidy", r.tidy) })

@@ -67,7 +67,7 @@ func (q *retirements) addDeleted(deleted []catalog.Record, before *catalog.Snaps
 		case queue.Table, rules.ArchiveTable:
 			q.add(own)
 		case rules.BusTable:
-			q.add(own, deliveries)
+			q.add(own, deliveries, retirement{queue.IDFor(record.ID, queue.Schedules), record, before})
 		case topic.Table:
 			q.add(deliveries, retirement{queue.IDFor(record.ID, queue.TopicLog), record, before})
 		case endpoint.FunctionTable, endpoint.SubscriptionTable:

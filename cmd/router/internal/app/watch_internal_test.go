@@ -79,6 +79,33 @@ func TestWatchSpace(t *testing.T) {
 	})
 }
 
+// TestScheduled checks what is logged and counted when rules are due.
+func TestScheduled(t *testing.T) {
+	t.Parallel()
+	out := &logged{}
+	r := &router{metrics: httpapi.NewMetrics(), log: zerolog.New(out).Level(zerolog.InfoLevel)}
+	rule := rules.RuleName(catalog.Name{Account: "000000000000", Region: "us-east-1", Name: "default"}, "nightly")
+	due := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
+	r.scheduled(rules.Scheduled{Rule: rule, Due: due, Fired: true, Totals: rules.ScheduleTotals{Fired: 1}})
+	if out.count("\n") != 0 {
+		t.Errorf("logged %s", out.text.String())
+	}
+	r.scheduled(rules.Scheduled{Rule: rule, Due: due, Skipped: 3, Totals: rules.ScheduleTotals{Fired: 1, Skipped: 5}})
+	want := `{"level":"warn","component":"schedules","account":"000000000000","region":"us-east-1","bus":"default","rule":"nightly","skipped":3,"last":"2026-11-23T03:00:00Z","skipped_in_all":5,"message":"a rule was due while no router ran, and is not fired for that"}`
+	if out.count(want) != 1 {
+		t.Errorf("the log lacks %s: %s", want, out.text.String())
+	}
+	w := httptest.NewRecorder()
+	r.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{
+		`router_schedules_fired_total{bus="default",rule="nightly"} 1`, `router_schedules_skipped_total{bus="default",rule="nightly"} 3`,
+	} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+}
+
 // TestTransferred checks what is logged and counted when a transfer ends.
 func TestTransferred(t *testing.T) {
 	t.Parallel()

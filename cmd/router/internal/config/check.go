@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -190,25 +191,39 @@ func (d *decoder) rules(root place, known names, all []ruleEntry, c *Config) {
 			if !d.broken(name) {
 				d.fail(spotOf(name.shown()), name.path, "is required")
 			}
-			d.report(at, r.Rule.Validate("unnamed"))
+			d.report(at, errors.Join(r.Rule.Validate("unnamed"), hasTargets(&r.Rule)))
 		} else {
-			d.report(at, r.Rule.Validate(r.Name))
+			d.report(at, errors.Join(r.Rule.Validate(r.Name), hasTargets(&r.Rule)))
 			if line, twice := first[named{bus, r.Name}]; twice {
 				d.fail(spotOf(name.shown()), name.path, d.redact(at.node, fmt.Sprintf("is that of another rule of bus %s, in line %d", bus, line)))
 			} else {
 				first[named{bus, r.Name}] = name.shown().Line
 			}
 		}
+		if schedule := d.locate(at, "schedule"); schedule.rest == "" && r.Schedule == "" && !d.broken(schedule) {
+			// Without it the rule would match everything.
+			d.fail(spotOf(schedule.shown()), schedule.path, "has no value; leave it out if there is no schedule")
+		}
 		d.refer(at, "bus", known, rules.KindBus, r.Bus)
 		for j, t := range r.Targets {
 			to := d.locate(at, indexPath("targets", j))
-			d.refer(to, rules.KindQueue, known, rules.KindQueue, t.Queue)
-			d.refer(to, rules.KindFunction, known, rules.KindFunction, t.Function)
-			d.refer(to, rules.KindTopic, known, rules.KindTopic, t.Topic)
-			d.refer(to, rules.KindBus, known, rules.KindBus, t.Bus)
+			if t.Account == "" && t.Region == "" { // what is elsewhere is not in the file
+				d.refer(to, rules.KindQueue, known, rules.KindQueue, t.Queue)
+				d.refer(to, rules.KindFunction, known, rules.KindFunction, t.Function)
+				d.refer(to, rules.KindTopic, known, rules.KindTopic, t.Topic)
+				d.refer(to, rules.KindBus, known, rules.KindBus, t.Bus)
+			}
 			d.refer(to, deadLetterKey, known, rules.KindQueue, t.DeadLetter)
 		}
 	}
+}
+
+// hasTargets fails for a rule without any, which in a file is a mistake.
+func hasTargets(r *rules.Rule) error {
+	if len(r.Targets) == 0 {
+		return &rules.InvalidError{Field: "targets", Reason: "must have at least one target"}
+	}
+	return nil
 }
 
 var (
