@@ -346,7 +346,8 @@ func (d *Dispatcher) shareLocked(l *lane) int {
 func (d *Dispatcher) startLocked(attempts context.Context, l *lane, n, ahead int) {
 	l.receiving, l.again = true, false
 	d.takeLocked(l, n)
-	d.work.start(func() { d.receive(attempts, l, l.spec, n, ahead) })
+	s := l.spec
+	d.work.start(func() { d.receive(attempts, l, s, n, ahead) })
 }
 
 // takeLocked takes slots for a lane.

@@ -189,6 +189,9 @@ func heldBack(status *dispatch.Status, next *Next, now time.Time) {
 	}
 }
 
+// maxAfter is how many of the delays are told: EventBridge's policies have 185.
+const maxAfter = 20
+
 // timetable adds the attempts that are left.
 func (t *Teller) timetable(name catalog.Name, told *Delivery, m *queue.Message, state *dispatch.State) {
 	policy := endpoint.RetryPolicy{}
@@ -207,7 +210,7 @@ func (t *Teller) timetable(name catalog.Name, told *Delivery, m *queue.Message, 
 		delays = delays[:min(len(delays), max(policy.PermanentAttempts-state.Permanent-1, 0))]
 	}
 	told.Next.AttemptsLeft = 1 + len(delays)
-	for _, d := range delays {
+	for _, d := range delays[:min(len(delays), maxAfter)] {
 		told.Next.After = append(told.Next.After, duration.Of(d).String())
 	}
 	if policy.MaxAge > 0 && !state.First.IsZero() {

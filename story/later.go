@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -65,8 +66,12 @@ func (t *Teller) deliveries(kind string, name catalog.Name) queue.ID {
 
 // endpointID returns the catalog ID of an endpoint.
 func (t *Teller) endpointID(kind string, name catalog.Name) (uint64, bool) {
-	if kind == dispatch.KindSubscription {
+	switch kind {
+	case dispatch.KindSubscription:
 		record, ok := t.definitions.Get(endpoint.SubscriptionTable, name)
+		return record.ID, ok
+	case dispatch.KindDestination:
+		record, ok := t.definitions.Get(destination.Table, name)
 		return record.ID, ok
 	}
 	return t.engine.EndpointID(kind, name)
@@ -74,6 +79,14 @@ func (t *Teller) endpointID(kind string, name catalog.Name) (uint64, bool) {
 
 // calledBy returns the definition of an endpoint that is called over HTTP; nil for another kind, or if there is none.
 func (t *Teller) calledBy(kind string, name catalog.Name) *endpoint.Endpoint {
+	if kind == dispatch.KindDestination {
+		d, err := t.destinations.Get(name)
+		if err != nil {
+			return nil
+		}
+		e := d.Value.Endpoint(name.Name)
+		return &e
+	}
 	table := t.called[kind]
 	if table == nil {
 		return nil

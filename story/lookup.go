@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -50,6 +51,7 @@ func (t *Teller) awaiting(ctx context.Context, at catalog.Name, id string) (*Del
 	left := maxProbed
 	for _, place := range []struct{ kind, table string }{
 		{rules.KindFunction, endpoint.FunctionTable}, {dispatch.KindSubscription, endpoint.SubscriptionTable},
+		{dispatch.KindDestination, destination.Table},
 		{rules.KindTopic, topic.Table}, {rules.KindBus, rules.BusTable},
 	} {
 		records := t.definitions.Snapshot().Scan(place.table, catalog.Query{Account: at.Account, Region: at.Region, Limit: max(left, 1)})

@@ -147,7 +147,7 @@ type Next struct {
 	// else must happen first, which Reason says.
 	At     time.Time `json:"at,omitzero"`
 	Reason string    `json:"reason,omitempty"`
-	// After are the delays, before jitter, of the attempts that follow if that one fails as the last one did.
+	// After are the delays, before jitter, of the attempts that follow if that one fails as the last one did, 20 at most.
 	After []string `json:"after,omitempty"`
 	// AttemptsLeft counts that one and those.
 	AttemptsLeft int `json:"attempts_left,omitempty"`

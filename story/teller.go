@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/event"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -31,7 +32,8 @@ var ErrNotFound = errors.New("no such event is retained")
 type Teller struct {
 	broker        *queue.Broker
 	engine        *rules.Engine
-	called        map[string]*catalog.Table[endpoint.Endpoint] // by kind, the endpoints that are called over HTTP
+	called        map[string]*catalog.Table[endpoint.Endpoint] // by kind, the endpoints that are called over HTTP, but for API destinations
+	destinations  *catalog.Table[destination.Destination]
 	subscriptions *catalog.Table[topic.Subscription]
 	definitions   *catalog.Catalog
 	endpoints     Endpoints
@@ -52,6 +54,7 @@ func New(broker *queue.Broker, definitions *catalog.Catalog, engine *rules.Engin
 			dispatch.KindFunction:     catalog.NewTable[endpoint.Endpoint](definitions, endpoint.FunctionTable),
 			dispatch.KindSubscription: catalog.NewTable[endpoint.Endpoint](definitions, endpoint.SubscriptionTable),
 		},
+		destinations:  catalog.NewTable[destination.Destination](definitions, destination.Table),
 		subscriptions: catalog.NewTable[topic.Subscription](definitions, topic.SubscriptionTable),
 	}
 }

@@ -1,7 +1,6 @@
 package destination
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -71,11 +70,7 @@ func newAuthorization(e *catalog.Entry[Connection], others ...string) *authoriza
 		a.unusable = fmt.Errorf("the connection %s does not say how it authorizes", e.Name.Name)
 	}
 	if !c.usable() {
-		reason := fmt.Sprintf("the connection %s is %s", e.Name.Name, c.State)
-		if c.Reason != "" {
-			reason += ": " + c.Reason
-		}
-		a.unusable = errors.New(reason)
+		a.unusable = fmt.Errorf("the connection %s is %s", e.Name.Name, c.State)
 	}
 	a.masks = newMasks(a.secrets...)
 	return a

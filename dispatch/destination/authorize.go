@@ -145,10 +145,7 @@ var errOther = errors.New("the connection was changed")
 
 // try asks for a token once, and writes down what came of it. It reports whether there is nothing more to do.
 func (a *authorizer) try(ctx context.Context, e *catalog.Entry[Connection], was string) bool {
-	// The token is that of the connection as it will be.
-	authorized := e.Value
-	authorized.State, authorized.Reason, authorized.Authorized = Authorized, "", a.m.moment()
-	_, err := a.m.tokens.get(ctx, sourceOf(e.ID, &authorized, false))
+	_, err := a.m.tokens.get(ctx, sourceOf(e.ID, &e.Value, false))
 	if ctx.Err() != nil {
 		return true
 	}
@@ -160,10 +157,9 @@ func (a *authorizer) try(ctx context.Context, e *catalog.Entry[Connection], was 
 		if definition(c) != was {
 			return errOther
 		}
-		if err != nil {
-			c.Reason = reason
-		} else {
-			*c = authorized
+		c.Reason = reason
+		if err == nil {
+			c.State, c.Authorized = Authorized, a.m.moment()
 		}
 		return nil
 	})

@@ -37,6 +37,8 @@ type Connection struct {
 	Reason string `json:"reason,omitempty" yaml:"-"`
 	// Authorized is when it was authorized last.
 	Authorized time.Time `json:"authorized,omitzero" yaml:"-"`
+	// Generation counts how often it was to be authorized anew: no token of one is used for the next.
+	Generation int `json:"generation,omitempty" yaml:"-"`
 	// Kept are attributes that a protocol keeps with the connection and on which nothing acts.
 	Kept map[string]string `json:"kept,omitempty" yaml:"-"`
 }
@@ -51,8 +53,12 @@ const (
 	Deauthorized State = "DEAUTHORIZED"
 )
 
-// usable says whether calls can be authorized by it.
-func (c *Connection) usable() bool { return c.State == "" || c.State == Authorized }
+// authorized says whether calls were found to be authorized by it.
+func (c *Connection) authorized() bool { return c.State == "" || c.State == Authorized }
+
+// usable says whether it is worth a try: one that is authorizing is, since the token that it waits for is what a call needs. So a
+// change of a connection fails no delivery.
+func (c *Connection) usable() bool { return c.State != Deauthorized }
 
 // TokenSource is where an OAuth token is had for client credentials.
 type TokenSource struct {

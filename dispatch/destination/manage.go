@@ -81,6 +81,7 @@ func connectionEntry(e catalog.Entry[Connection]) ConnectionEntry {
 
 // begin makes a connection what it is before its first call.
 func (m *Manager) begin(c *Connection) {
+	c.Generation++
 	c.Reason = ""
 	if c.Authorization == OAuth {
 		c.State = Authorizing
@@ -96,7 +97,7 @@ func (m *Manager) CreateConnection(ctx context.Context, name catalog.Name, def C
 	if err := def.Validate(name.Name); err != nil {
 		return ConnectionEntry{}, err
 	}
-	def.UUID, def.Authorized = uuid.NewString(), time.Time{}
+	def.UUID, def.Authorized, def.Generation = uuid.NewString(), time.Time{}, 0
 	m.begin(&def)
 	e, err := m.connections.Create(ctx, name, def)
 	if err != nil {
@@ -132,12 +133,12 @@ func (m *Manager) Connections(_ context.Context, q catalog.Query) (entries []Con
 // [*InvalidError]s, and change's own.
 func (m *Manager) UpdateConnection(ctx context.Context, name catalog.Name, change func(*Connection) error) (ConnectionEntry, error) {
 	return m.changeConnection(ctx, name, func(c *Connection) error {
-		id := c.UUID
+		id, generation := c.UUID, c.Generation
 		if err := change(c); err != nil {
 			return err
 		}
 		c.tidy()
-		c.UUID = id
+		c.UUID, c.Generation = id, generation
 		m.begin(c)
 		return c.Validate(name.Name)
 	})

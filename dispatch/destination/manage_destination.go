@@ -25,7 +25,7 @@ func (m *Manager) entry(at *catalog.Snapshot, e catalog.Entry[Destination]) Entr
 	c, err := m.connections.At(at, connectionOf(e.Name, &e.Value))
 	return Entry{
 		Name: e.Name, Destination: e.Value, Created: e.CreatedAt, Updated: e.ModifiedAt, Managed: e.Owner != "",
-		Active: err == nil && c.Value.usable(),
+		Active: err == nil && c.Value.authorized(),
 	}
 }
 

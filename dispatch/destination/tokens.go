@@ -29,9 +29,9 @@ func NewTokens(client *endpoint.Client) *Tokens {
 
 // source is where the tokens of one state of a connection come from.
 type source struct {
-	// id is that of the connection's record, digest of all that it says but for Reason: with another secret, or authorized anew,
-	// a connection is another source, so that no token outlives a change. It is not the record's revision, which also changes when
-	// a connection is found to be authorized, by a token that is good.
+	// id is that of the connection's record, digest of all that it says but for what became of it: with another secret, or to be
+	// authorized anew, a connection is another source, so that no token outlives a change. It is not the record's revision, which
+	// also changes when a connection is found to be authorized, by a token that is good.
 	id      uint64
 	digest  [sha256.Size]byte
 	managed bool
@@ -41,7 +41,7 @@ type source struct {
 
 func sourceOf(id uint64, c *Connection, managed bool) *source {
 	told := *c
-	told.State, told.Reason, told.Kept = "", "", nil
+	told.State, told.Reason, told.Authorized, told.Kept = "", "", time.Time{}, nil
 	text, _ := json.Marshal(told) // plain data always has a JSON form
 	return &source{id: id, digest: sha256.Sum256(text), managed: managed, token: c.Token, masks: newMasks(c.Token.secrets()...)}
 }

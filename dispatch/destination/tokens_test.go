@@ -242,7 +242,11 @@ func TestTokenOfAnotherState(t *testing.T) {
 		if h := tokens.must(t, issued(c)); h != "Bearer token-2" {
 			t.Error(h)
 		}
-		c.Authorized = time.Now()
+		c.Authorized, c.State = time.Now(), Authorized
+		if h := tokens.must(t, issued(c)); h != "Bearer token-2" {
+			t.Error(h)
+		}
+		c.Generation++
 		if h := tokens.must(t, issued(c)); h != "Bearer token-3" {
 			t.Error(h)
 		}

@@ -60,7 +60,7 @@ func TestClassifyError(t *testing.T) {
 
 func TestEndpointAtFault(t *testing.T) {
 	t.Parallel()
-	ours := map[ErrorClass]bool{ClassNone: true, ClassLocal: true, ClassInterrupted: true, ClassRequest: true, ClassEgress: true}
+	ours := map[ErrorClass]bool{ClassNone: true, ClassLocal: true, ClassInterrupted: true, ClassRequest: true, ClassAuthorization: true, ClassEgress: true}
 	for _, c := range append(ErrorClasses(), ClassNone) {
 		if c.EndpointAtFault() == ours[c] {
 			t.Errorf("%q: %v", c, c.EndpointAtFault())

@@ -22,7 +22,7 @@ const (
 //
 // The delays are 1s, 2s, 4s, … up to 7m, moved at random by up to a fifth: 185 of them take about 20h40m and are over within 24h
 // with the time that attempts take. (AWS says that they grow and jitter, and not how long they are.) A Retry-After is waited for,
-// however long, if that is longer.
+// if that is longer; one that is beyond the age ends the retries.
 //
 // RetryPolicy.EventBridge is set, which means: MaxAge counts from when the delivery was made, by the publish or by a transfer that
 // brought the event later, so that one that had to wait too long is not attempted at all. A negative Retry-After ends the retries. Statuses 401, 407, 409, 429 and 500 to 599 are
@@ -34,7 +34,7 @@ func EventBridgeRetry(retries int, maxAge time.Duration) RetryPolicy {
 			Min: duration.Of(eventBridgeFirst), Max: duration.Of(eventBridgeLongest),
 			Attempts: 1 + min(max(retries, 0), EventBridgeRetries),
 		},
-		MaxAge: age, RetryAfterMax: age,
+		MaxAge: age, RetryAfterMax: duration.Of(MaxDelay),
 		PermanentAttempts: eventBridgePermanent,
 		EventBridge:       true,
 	}

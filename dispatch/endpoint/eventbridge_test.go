@@ -99,7 +99,8 @@ func TestEventBridgeRetryAfter(t *testing.T) {
 		{time.Nanosecond, time.Second, ""},
 		{time.Hour, time.Hour, ""},
 		{23 * time.Hour, 23 * time.Hour, ""},
-		{25 * time.Hour, 24 * time.Hour, ""}, // as the age allows
+		{24 * time.Hour, 24 * time.Hour, ""},
+		{25 * time.Hour, 0, endpoint.GiveUpAge},
 		{-1, 0, endpoint.GiveUpAsked},
 	} {
 		delay, ok, why := p.Next(1, epoch, epoch, c.asked, nil)

@@ -13,7 +13,8 @@
 // # One event
 //
 // An event is walked once, guided by a trie of the wanted paths (scan.go, trie.go). What no rule asks for is skipped by its
-// quotes and brackets. Wanted scalars become leaves: a slice of the event, decoded only if it has escapes; numbers, case
+// quotes and brackets (skip.go), and not even that once every wanted name was met and none comes again (stop.go). Wanted
+// scalars become leaves: a slice of the event, decoded only if it has escapes; numbers, case
 // folds and addresses are computed when a test asks (leaf.go). Each leaf knows the innermost array element around it, and so
 // the chain of all of them.
 //

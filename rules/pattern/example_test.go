@@ -1,7 +1,9 @@
 package pattern_test
 
 import (
+	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/signalbox-mq/signalbox/rules/pattern"
 )
@@ -29,6 +31,47 @@ func ExampleCompile_error() {
 	_, err := pattern.Compile([]byte(`{"detail": {"k": [{"EXISTS": true}]}}`))
 	fmt.Println(err)
 	// Output: Event pattern is not valid. Reason: Unrecognized match type EXISTS
+}
+
+func ExampleSyntaxError_AWSError() {
+	_, err := pattern.Compile([]byte(`{"detail": {"k": "v"}}`))
+	if bad, ok := errors.AsType[*pattern.SyntaxError](err); ok {
+		fmt.Println(bad.Reason)
+		fmt.Println(bad.Line, bad.Column)
+		fmt.Println(bad.AWSError())
+	}
+	// Output:
+	// "k" must be an object or an array
+	// 1 19
+	// Event pattern is not valid. Reason: "k" must be an object or an array
+	//  at [Source: (String)"{"detail": {"k": "v"}}"; line: 1, column: 19]
+}
+
+func ExampleValidateEnvelope() {
+	fmt.Println(pattern.ValidateEnvelope([]byte(`{"source": "shop"}`)))
+	fmt.Println(pattern.ValidateEnvelope([]byte(`{"id": "1", "source": "shop", "account": "123456789012",
+		"time": "2026-11-28T10:00:00Z", "region": "eu-central-1", "detail-type": "Order"}`)))
+	// Output:
+	// event is not a valid JSON object
+	// <nil>
+}
+
+// Rules change while events are matched: readers take the newest index, and writers put a new one in its place.
+func ExampleIndex_With() {
+	var newest atomic.Pointer[pattern.Index]
+	newest.Store(pattern.NewIndex())
+
+	p, err := pattern.Compile([]byte(`{"source": [{"wildcard": "shop.*"}]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	newest.Store(newest.Load().With(pattern.Change{ID: 7, Pattern: p}))
+
+	index := newest.Load() // stays as it is, whatever comes
+	ids, _ := index.Match([]byte(`{"source": "shop.orders"}`), nil)
+	fmt.Println(ids)
+	// Output: [7]
 }
 
 func ExampleIndex() {

@@ -3,6 +3,7 @@ package pattern_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -114,6 +115,32 @@ func TestIndexHostileArrays(t *testing.T) {
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("took %v", took)
 	}
+}
+
+// TestSmallChange pins that a change of one rule copies little, however many there are, and what a rule weighs: both are
+// far below what a copy, or another design, would take.
+func TestSmallChange(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("weighs an index of 20,000 rules")
+	}
+	corpus := scalegen.Generate(scalegen.Params{Set: scalegen.Full, Rules: 20000, Events: 1, Seed: 3})
+	before := heap()
+	index := build(t, corpus.Patterns)
+	if each := (heap() - before) / int64(index.Len()); each > 500 {
+		t.Errorf("%d bytes for each rule", each)
+	}
+	p := compile(t, string(corpus.Patterns[777]))
+	var a, b runtime.MemStats
+	const n = 100
+	runtime.ReadMemStats(&a)
+	for i := range n {
+		index = index.With(pattern.Change{ID: pattern.ID(50000 + i), Pattern: p})
+	}
+	runtime.ReadMemStats(&b)
+	if each := (b.TotalAlloc - a.TotalAlloc) / n; each > 64<<10 {
+		t.Errorf("adding a rule to %d allocates %d bytes", index.Len(), each)
+	}
+	runtime.KeepAlive(corpus)
 }
 
 // TestMatchAllocates pins that matching allocates nothing in the steady state.

@@ -62,7 +62,11 @@ type scratch struct {
 	touched []int32 // paths with leaves
 	buf     []byte  // decoded strings and folds
 	keybuf  []byte
-	depth   int
+	depth   int // containers that are open
+
+	open     []*node // the objects among them
+	complete int     // how many of them have had all they wait for
+	searches int     // see stop.go
 
 	bound  []int32   // per array: 1 + chosen index
 	marks  []uint64  // per array: fields of the current component, see consistent.go
@@ -89,6 +93,8 @@ func (s *scratch) reset(src []byte, paths int) {
 	s.arrays = 0
 	s.buf = s.buf[:0]
 	s.depth = 0
+	s.open = s.open[:0]
+	s.complete, s.searches = 0, 0
 }
 
 // release drops references to the caller's event, so that a pooled scratch does not keep it alive.

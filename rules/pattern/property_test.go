@@ -195,6 +195,38 @@ func dialects() []dialect {
 		}, func(t *rapid.T) string {
 			return `{"s":"` + pick(t, "x", "y", "z", "u") + `","a":` + pick(t, `0`, `2`, `5`, `"ab"`, `"ba"`, `"c"`, `null`, `[1,"b"]`) + `}`
 		}},
+		{"long events", func(t *rapid.T) string {
+			leaf := func() string {
+				return list(t, 1, 2, func() string { return pick(t, `1`, `2`, `{"exists":false}`, `{"anything-but":1}`) })
+			}
+			return pick(t, `{"ka":`+leaf()+`}`, `{"ka":{"kb":`+leaf()+`}}`, `{"ka":{"kb":`+leaf()+`},"kc":`+leaf()+`}`, `{"ka":{"kb":`+leaf()+`,"kc":`+leaf()+`}}`)
+		}, func(t *rapid.T) string {
+			filler := `"zz":"` + strings.Repeat("some text ", 20) + `"`
+			var object func(depth int) string
+			member := func(depth int) string {
+				if rapid.IntRange(0, 2).Draw(t, "filler") == 0 {
+					return pick(t, filler, filler+`,"y":"`+"\\\"ka\\\"\\n"+`"`, filler+`,"y":"kb"`, filler+`,"o":{"kb":1,"ka":2}`)
+				}
+				key := pick(t, "ka", "kb", "kc", "ka", "kb", "kc", "ka.kb", "ka.kc", "k\\u0061", "\\u006bb", "kab")
+				value := pick(t, `1`, `2`, `"ka"`, `[1,2]`, `null`)
+				if depth < 3 && rapid.Bool().Draw(t, "nested") {
+					value = object(depth + 1)
+					if rapid.IntRange(0, 2).Draw(t, "array") == 0 {
+						value = "[" + value + "," + object(depth+1) + "]"
+					}
+				}
+				return `"` + key + `":` + value
+			}
+			object = func(depth int) string {
+				n := rapid.IntRange(0, 4).Draw(t, "members")
+				members := make([]string, n)
+				for i := range members {
+					members[i] = member(depth)
+				}
+				return "{" + strings.Join(members, ",") + "}"
+			}
+			return object(0)
+		}},
 		{"many values", func(t *rapid.T) string {
 			leaf := func() string {
 				return list(t, 1, 2, func() string { return fmt.Sprint(rapid.IntRange(0, 30).Draw(t, "v")) })

@@ -1,6 +1,11 @@
 package pattern_test
 
-import "testing"
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+)
 
 // TestQuirks pins our answers where AWS's engine has a quirk that its documentation does not have. The table is that of
 // docs/patterns.md.
@@ -20,6 +25,10 @@ func TestQuirks(t *testing.T) {
 		"numeric-unrepresentable-event/no2":   "true",
 		"numeric-unrepresentable-event/no3":   "true",
 	}
+	docs, err := os.ReadFile("../../docs/patterns.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := 0
 	for _, v := range loadVectors(t) {
 		if !v.quirk() {
@@ -29,6 +38,13 @@ func TestQuirks(t *testing.T) {
 		want, ok := ours[v.Name]
 		if !ok {
 			t.Errorf("%s: no answer of ours", v.Name)
+		}
+		family := v.Name
+		if i := strings.LastIndexByte(family, '/'); strings.HasPrefix(family[i+1:], "yes") || strings.HasPrefix(family[i+1:], "no") {
+			family = family[:i]
+		}
+		if !bytes.Contains(docs, []byte("`"+family+"`")) {
+			t.Errorf("docs/patterns.md does not have %s", family)
 		}
 		for who, got := range answers(t, &v) {
 			if got != want {

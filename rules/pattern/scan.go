@@ -21,24 +21,27 @@ func ValidateEvent(event []byte) error {
 }
 
 // scan walks the event once and records the leaves the trie asks for; subtrees nobody asks for are passed over by their
-// brackets and quotes alone, not checked.
+// brackets and quotes alone, not checked, and so may be the end of the event.
 func (s *scratch) scan(root *node) error {
 	i := skipSpace(s.src, 0)
 	if i >= len(s.src) || s.src[i] != '{' {
 		return ErrInvalidEvent
 	}
-	i = s.object(root, i+1, 0)
-	if i < 0 {
-		return ErrInvalidEvent
+	if root.leaf() {
+		return nil
 	}
-	if i = skipSpace(s.src, i); i != len(s.src) {
+	i = s.object(root, i+1, 0)
+	if i == stopped {
+		return nil
+	}
+	if i < 0 || skipSpace(s.src, i) != len(s.src) {
 		return ErrInvalidEvent
 	}
 	return nil
 }
 
 // object reads members up to and with the closing brace. Like all readers here it returns the next offset, -1 if the text
-// is broken.
+// is broken, or stopped (stop.go).
 func (s *scratch) object(n *node, i int, chain int32) int {
 	b := s.src
 	if s.depth++; s.depth > maxEventDepth {
@@ -49,6 +52,8 @@ func (s *scratch) object(n *node, i int, chain int32) int {
 		s.depth--
 		return i + 1
 	}
+	s.open = append(s.open, n)
+	awaited := n.awaited()
 	for {
 		if i >= len(b) || b[i] != '"' {
 			return -1
@@ -73,10 +78,13 @@ func (s *scratch) object(n *node, i int, chain int32) int {
 			return -1
 		}
 		var kid *node
+		at := 0
 		if esc || dot {
 			kid = s.step(n, b[start:end], esc)
-		} else {
-			kid = n.child(b[start:end])
+		} else if kid, at = n.child(b[start:end]); kid != nil && awaited != 0 {
+			if awaited &^= 1 << at; awaited == 0 {
+				s.complete++
+			}
 		}
 		if kid == nil {
 			i = skipValue(b, i)
@@ -84,7 +92,14 @@ func (s *scratch) object(n *node, i int, chain int32) int {
 			i = s.value(kid, i, chain)
 		}
 		if i < 0 {
-			return -1
+			return i
+		}
+		if awaited == 0 && s.complete == s.depth {
+			if s.nothingLeft(i) {
+				return stopped
+			}
+			awaited = repeated
+			s.complete--
 		}
 		if i < len(b) && b[i] <= ' ' {
 			i = skipSpace(b, i)
@@ -100,6 +115,10 @@ func (s *scratch) object(n *node, i int, chain int32) int {
 			}
 		case '}':
 			s.depth--
+			s.open = s.open[:len(s.open)-1]
+			if awaited == 0 {
+				s.complete--
+			}
 			return i + 1
 		default:
 			return -1
@@ -114,7 +133,7 @@ func (s *scratch) step(n *node, key []byte, esc bool) *node {
 		s.buf = appendUnescaped(s.buf, key)
 		key = s.buf[at:]
 	}
-	if kid := n.child(key); kid != nil {
+	if kid, _ := n.child(key); kid != nil {
 		return kid
 	}
 	dot := bytes.IndexByte(key, '.')
@@ -123,9 +142,10 @@ func (s *scratch) step(n *node, key []byte, esc bool) *node {
 	}
 	for n != nil {
 		if dot < 0 {
-			return n.child(key)
+			kid, _ := n.child(key)
+			return kid
 		}
-		n = n.child(key[:dot])
+		n, _ = n.child(key[:dot])
 		key = key[dot+1:]
 		dot = bytes.IndexByte(key, '.')
 	}
@@ -215,7 +235,7 @@ func (s *scratch) array(n *node, i int, chain int32) int {
 			i = s.value(n, i, chain)
 		}
 		if i < 0 {
-			return -1
+			return i
 		}
 		if i = skipSpace(b, i); i >= len(b) {
 			return -1

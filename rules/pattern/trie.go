@@ -9,6 +9,7 @@ type node struct {
 	owner *owner
 	name  string
 	path  int32 // -1: no rule ends here
+	rare  uint8 // place of a rare byte in the name
 	kids  []*node
 	many  *hamt[[]*node] // by hash of the name, used instead of kids beyond maxKids
 }
@@ -19,26 +20,28 @@ const maxKids = 12
 // owner identifies a builder. Its address is what counts.
 type owner struct{ _ byte }
 
-func newNode(o *owner, name string) *node { return &node{owner: o, name: name, path: -1} }
+func newNode(o *owner, name string) *node {
+	return &node{owner: o, name: name, path: -1, rare: rarest(name)}
+}
 
 func (n *node) leaf() bool { return len(n.kids) == 0 && n.many == nil }
 
-// child finds a step by its name.
-func (n *node) child(name []byte) *node {
-	for _, k := range n.kids {
+// child finds a step by its name, and its place among kids.
+func (n *node) child(name []byte) (kid *node, at int) {
+	for at, k := range n.kids {
 		if string(name) == k.name {
-			return k
+			return k, at
 		}
 	}
 	if n.many != nil {
 		same, _ := n.many.get(hashBytes(name))
 		for _, k := range same {
 			if string(name) == k.name {
-				return k
+				return k, 0
 			}
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 // writable returns n if the owner may change it, else a copy he may.
@@ -54,7 +57,7 @@ func (n *node) writable(o *owner) *node {
 
 // ensure returns the writable child of a writable node, made if need be.
 func (n *node) ensure(o *owner, name string) *node {
-	if k := n.child([]byte(name)); k != nil {
+	if k, _ := n.child([]byte(name)); k != nil {
 		w := k.writable(o)
 		if w != k {
 			n.put(o, w)

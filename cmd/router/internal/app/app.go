@@ -94,9 +94,9 @@ type router struct {
 	transfers   *queue.Transfers
 	redrives    *queue.Redrives
 	dispatcher  *dispatch.Dispatcher
-	// destinations has the connections and API destinations of clients, caller asks for their tokens.
+	// destinations has API destinations and connections, calling asks for their tokens.
 	destinations *destination.Manager
-	caller       *endpoint.Client
+	calling      *endpoint.Client
 	metrics      *httpapi.Metrics
 	server       *httpapi.Server
 	loaded       *loaded
@@ -198,8 +198,8 @@ func (r *router) build(ctx context.Context) error {
 	r.transfers = queue.NewTransfers(r.broker, r.definitions, mappers)
 	r.transfers.Ended = r.transferred
 	calls := endpoint.ClientConfig{Version: r.opts.Version, Guard: endpoint.NewGuard(egress)}
-	r.caller = endpoint.NewClient(calls)
-	tokens := destination.NewTokens(r.caller)
+	r.calling = endpoint.NewClient(calls)
+	tokens := destination.NewTokens(r.calling)
 	r.destinations = destination.New(r.definitions, r.broker.Now, tokens)
 	r.dispatcher, err = dispatch.New(r.broker, r.definitions, dispatch.Config{
 		Attempts:      attemptsLog,
@@ -284,10 +284,7 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	case <-serving.Done():
 	}
 	part("dispatch", r.dispatcher.Run)
-	part("authorizing", func(ctx context.Context) error {
-		defer r.caller.Close()
-		return r.broker.Leases().Run(ctx, "authorize", r.destinations.Run)
-	})
+	part("connections", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "connections", r.destinations.Run) })
 	part("transfers", r.transfers.Run)
 	part("sweeping", func(ctx context.Context) error { return r.broker.Leases().Run(ctx, "sweep", r.sweeper.Run) })
 	part("retiring", r.retirements.Run)
@@ -314,7 +311,9 @@ func (r *router) run(ctx context.Context, listener net.Listener, ready func(stri
 	}
 	err := r.server.Serve(serving, listener, requestGrace)
 	stopBackground()
-	return errors.Join(err, parts.Wait())
+	err = errors.Join(err, parts.Wait())
+	r.calling.Close()
+	return err
 }
 
 // insistEvery is how often a start tries again what a store did not do that is not available.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -70,17 +71,20 @@ func (q *retirements) addDeleted(deleted []catalog.Record, before *catalog.Snaps
 			q.add(own, deliveries, retirement{queue.IDFor(record.ID, queue.Schedules), record, before})
 		case topic.Table:
 			q.add(deliveries, retirement{queue.IDFor(record.ID, queue.TopicLog), record, before})
-		case endpoint.FunctionTable, endpoint.SubscriptionTable:
+		case endpoint.FunctionTable, endpoint.SubscriptionTable, destination.Table:
 			q.add(deliveries)
 		}
 	}
 }
 
-// removed has the delivery queue of an HTTP subscription ended when it goes: by an API, not only with the file. The
-// dispatcher knows what the subscription was, so no snapshot is needed.
+// removed has the delivery queue of an HTTP subscription or an API destination ended when it goes: by an API, not only with the
+// file. The dispatcher knows what it was, so no snapshot is needed.
 func (r *router) removed(id queue.ID, kind string, name catalog.Name) {
-	if kind == dispatch.KindSubscription {
+	switch kind {
+	case dispatch.KindSubscription:
 		r.retirements.add(retirement{id: id, record: catalog.Record{Table: endpoint.SubscriptionTable, Name: name}})
+	case dispatch.KindDestination:
+		r.retirements.add(retirement{id: id, record: catalog.Record{Table: destination.Table, Name: name}})
 	}
 }
 
@@ -140,7 +144,7 @@ func (q *retirements) retire(ctx context.Context, p retirement) error {
 	case role == queue.Deliveries:
 		kind := map[string]string{
 			endpoint.FunctionTable: dispatch.KindFunction, endpoint.SubscriptionTable: dispatch.KindSubscription,
-			topic.Table: dispatch.KindTopic, rules.BusTable: dispatch.KindBus,
+			destination.Table: dispatch.KindDestination, topic.Table: dispatch.KindTopic, rules.BusTable: dispatch.KindBus,
 		}[p.record.Table]
 		return q.dispatcher.Retire(ctx, p.id, dispatch.Former{Kind: kind, Name: p.record.Name, At: p.before})
 	case p.record.Table != queue.Table:

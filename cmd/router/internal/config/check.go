@@ -28,6 +28,8 @@ func (d *decoder) namesOf(root place, doc *document) names {
 		rules.KindTopic:    {},
 		rules.KindFunction: {},
 		rules.KindBus:      {rules.DefaultBus: true},
+
+		rules.KindAPIDestination: {}, kindConnection: {},
 	}
 	add := func(kind, section string, all iter.Seq[string]) {
 		at := d.locate(root, section)
@@ -43,6 +45,8 @@ func (d *decoder) namesOf(root place, doc *document) names {
 	add(rules.KindTopic, "topics", maps.Keys(doc.Topics))
 	add(rules.KindFunction, "functions", maps.Keys(doc.Functions))
 	add(rules.KindBus, "buses", maps.Keys(doc.Buses))
+	add(rules.KindAPIDestination, "api_destinations", maps.Keys(doc.APIDestinations))
+	add(kindConnection, "connections", maps.Keys(doc.Connections))
 	return known
 }
 
@@ -63,7 +67,7 @@ func (d *decoder) refer(from place, field string, known names, kind, name string
 			at = inner
 		}
 	}
-	message := fmt.Sprintf("names a %s that is not in the file: %q", kind, name)
+	message := fmt.Sprintf("names %s that is not in the file: %q", oneOf(kind), name)
 	d.dangling++
 	if d.dangling > maxSuggestions {
 		// Each suggestion looks at every name.
@@ -77,7 +81,7 @@ func (d *decoder) refer(from place, field string, known names, kind, name string
 // check validates every definition and what they say of each other.
 func (d *decoder) check(root place, doc *document) *Config {
 	c := &Config{
-		Queues: doc.Queues, Buses: doc.Buses, Webhooks: doc.Webhooks,
+		Queues: doc.Queues, Buses: doc.Buses, Webhooks: doc.Webhooks, Connections: doc.Connections, Destinations: doc.APIDestinations,
 		Topics:        make(map[string]topic.Topic, len(doc.Topics)),
 		Functions:     make(map[string]endpoint.Endpoint, len(doc.Functions)),
 		Archives:      make(map[string]rules.Archive, len(doc.Archives)),
@@ -118,6 +122,7 @@ func (d *decoder) check(root place, doc *document) *Config {
 		c.Archives[name] = def
 		d.report(at, def.Validate(name))
 	})
+	d.destinations(root, known, doc)
 	d.rules(root, known, doc.Rules, c)
 	each(d, root, "webhooks", doc.Webhooks, func(at place, name string, def ingest.Source) {
 		def.Name = name
@@ -213,6 +218,7 @@ func (d *decoder) rules(root place, known names, all []ruleEntry, c *Config) {
 				d.refer(to, rules.KindTopic, known, rules.KindTopic, t.Topic)
 				d.refer(to, rules.KindBus, known, rules.KindBus, t.Bus)
 			}
+			d.toDestination(to, known, &t, c)
 			d.refer(to, deadLetterKey, known, rules.KindQueue, t.DeadLetter)
 		}
 	}

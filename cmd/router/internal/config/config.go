@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -34,6 +35,9 @@ type Config struct {
 	Buses     map[string]rules.Bus
 	// Archives are by name; each has its Bus.
 	Archives map[string]rules.Archive
+	// Connections and Destinations are by name, as written.
+	Connections  map[string]destination.Connection
+	Destinations map[string]destination.Destination
 	// Subscriptions are by topic, in the order of the file. Their IDs are set.
 	Subscriptions map[string][]topic.Subscription
 	// Rules are in the order of the file.

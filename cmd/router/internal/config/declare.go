@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -28,7 +29,7 @@ type Log struct {
 }
 
 // Declarations returns every definition of the file in its account and region, in the order of table and name. Functions
-// are marked as managed. Values are as written, so that a release with other defaults changes what was left out. The caller
+// and API destinations are marked as managed. Values are as written, so that a release with other defaults changes what was left out. The caller
 // owns the slice.
 func (c *Config) Declarations() []catalog.Declaration {
 	name := func(n string) catalog.Name { return catalog.Name{Account: c.Account, Region: c.Region, Name: n} }
@@ -49,6 +50,14 @@ func (c *Config) Declarations() []catalog.Declaration {
 	for n, def := range c.Functions {
 		def.Name, def.Managed = n, true
 		all = append(all, declaring(endpoint.FunctionTable, name(n), def))
+	}
+	for n, def := range c.Connections {
+		def.UUID = destination.UUIDOf(destination.ConnectionTable, name(n))
+		all = append(all, declaring(destination.ConnectionTable, name(n), def))
+	}
+	for n, def := range c.Destinations {
+		def.UUID, def.Managed = destination.UUIDOf(destination.Table, name(n)), true
+		all = append(all, declaring(destination.Table, name(n), def))
 	}
 	for n, def := range c.Buses {
 		all = append(all, declaring(rules.BusTable, name(n), def))

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/duration"
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
@@ -12,18 +13,20 @@ import (
 // document is the file as it is written. The decoder follows the yaml tags: a field without one is no key, an embedded
 // struct's fields are keys of the struct that it is in. The JSON Schema is made of the same types.
 type document struct {
-	Queues    map[string]queue.Definition `yaml:"queues"`
-	Topics    map[string]topicEntry       `yaml:"topics"`
-	Functions map[string]functionEntry    `yaml:"functions"`
-	Buses     map[string]rules.Bus        `yaml:"buses"`
-	Archives  map[string]rules.Archive    `yaml:"archives"`
-	Rules     []ruleEntry                 `yaml:"rules"`
-	Webhooks  map[string]ingest.Source    `yaml:"webhooks"`
-	Schedules notYet                      `yaml:"schedules"`
-	Account   accountID                   `yaml:"account"`
-	Region    string                      `yaml:"region"`
-	Egress    egress                      `yaml:"egress"`
-	AWS       awsSettings                 `yaml:"aws"`
+	Queues          map[string]queue.Definition        `yaml:"queues"`
+	Topics          map[string]topicEntry              `yaml:"topics"`
+	Functions       map[string]functionEntry           `yaml:"functions"`
+	Buses           map[string]rules.Bus               `yaml:"buses"`
+	Archives        map[string]rules.Archive           `yaml:"archives"`
+	Connections     map[string]destination.Connection  `yaml:"connections"`
+	APIDestinations map[string]destination.Destination `yaml:"api_destinations"`
+	Rules           []ruleEntry                        `yaml:"rules"`
+	Webhooks        map[string]ingest.Source           `yaml:"webhooks"`
+	Schedules       notYet                             `yaml:"schedules"`
+	Account         accountID                          `yaml:"account"`
+	Region          string                             `yaml:"region"`
+	Egress          egress                             `yaml:"egress"`
+	AWS             awsSettings                        `yaml:"aws"`
 }
 
 type topicEntry struct {

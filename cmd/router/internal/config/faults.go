@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
 	"github.com/signalbox-mq/signalbox/queue"
@@ -39,6 +40,9 @@ func faultsOf(err error) []fault {
 		return []fault{{e.Field, e.Reason, e.Line, e.Column}}
 	}
 	if e, ok := errors.AsType[*endpoint.InvalidError](err); ok {
+		return []fault{{field: e.Field, reason: e.Reason}}
+	}
+	if e, ok := errors.AsType[*destination.InvalidError](err); ok {
 		return []fault{{field: e.Field, reason: e.Reason}}
 	}
 	if e, ok := errors.AsType[*rules.InvalidError](err); ok {

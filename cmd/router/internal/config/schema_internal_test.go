@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/duration"
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
@@ -30,18 +31,20 @@ const (
 // key elsewhere.
 func tables() map[string]reflect.Type {
 	return map[string]reflect.Type{
-		"The file":  reflect.TypeFor[document](),
-		"queues":    reflect.TypeFor[queue.Definition](),
-		"topics":    reflect.TypeFor[topicEntry](),
-		"functions": reflect.TypeFor[functionEntry](),
-		"retry":     reflect.TypeFor[endpoint.RetryPolicy](),
-		"buses":     reflect.TypeFor[rules.Bus](),
-		"archives":  reflect.TypeFor[rules.Archive](),
-		"rules":     reflect.TypeFor[ruleEntry](),
-		"transform": reflect.TypeFor[rules.Transform](),
-		"webhooks":  reflect.TypeFor[ingest.Source](),
-		"egress":    reflect.TypeFor[egress](),
-		"aws":       reflect.TypeFor[awsSettings](),
+		"The file":         reflect.TypeFor[document](),
+		"queues":           reflect.TypeFor[queue.Definition](),
+		"topics":           reflect.TypeFor[topicEntry](),
+		"functions":        reflect.TypeFor[functionEntry](),
+		"retry":            reflect.TypeFor[endpoint.RetryPolicy](),
+		"connections":      reflect.TypeFor[destination.Connection](),
+		"api_destinations": reflect.TypeFor[destination.Destination](),
+		"buses":            reflect.TypeFor[rules.Bus](),
+		"archives":         reflect.TypeFor[rules.Archive](),
+		"rules":            reflect.TypeFor[ruleEntry](),
+		"transform":        reflect.TypeFor[rules.Transform](),
+		"webhooks":         reflect.TypeFor[ingest.Source](),
+		"egress":           reflect.TypeFor[egress](),
+		"aws":              reflect.TypeFor[awsSettings](),
 	}
 }
 
@@ -154,6 +157,9 @@ func choices(section, path string) []string {
 		"webhooks hmac.algorithm":             {"sha256", "sha512", "sha1"},
 		"webhooks hmac.encoding":              {"hex", "base64"},
 		"webhooks hmac.timestamp_unit":        {"s", "ms"},
+		"connections authorization":           {string(destination.Basic), string(destination.APIKey), string(destination.OAuth)},
+		"connections token.method":            destination.TokenMethods(),
+		"api_destinations method":             destination.Methods(),
 		"webhooks hmac.key_encoding":          {"text", "hex", "base64"},
 	}[section+" "+path]
 }
