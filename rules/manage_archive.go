@@ -88,19 +88,6 @@ func (e *Engine) Archives(ctx context.Context, q catalog.Query) (entries []Archi
 	return entries, more, err
 }
 
-// ArchivesOf returns the names of a bus's archives, in their order: those that take what is published to a bus of that name,
-// whether or not it is there now.
-func (e *Engine) ArchivesOf(bus catalog.Name) ([]string, error) {
-	found, _, err := e.archives.List(catalog.Query{Account: bus.Account, Region: bus.Region})
-	var names []string
-	for _, a := range found {
-		if a.Value.Bus == bus.Name {
-			names = append(names, a.Name.Name)
-		}
-	}
-	return names, err
-}
-
 // archiveEntries counts what archives hold.
 func (e *Engine) archiveEntries(ctx context.Context, found []catalog.Entry[Archive]) ([]ArchiveEntry, error) {
 	ids := make([]queue.ID, len(found))
@@ -146,9 +133,14 @@ func (e *Engine) DeleteArchive(ctx context.Context, name catalog.Name) error {
 	if _, err := e.archives.Get(name); err != nil {
 		return archiveError(name, err)
 	}
+	before := e.definitions.Snapshot()
 	applied, err := e.definitions.Apply(ctx, catalog.Set{Changes: []catalog.Change{e.archives.Deleting(name)}})
 	if err != nil {
 		return archiveError(name, err)
+	}
+	if e.config.OnDeleted != nil {
+		e.config.OnDeleted(applied.Records, before)
+		return nil
 	}
 	// No node archives anything there any more but what it is in the midst of, and does then anew. If the log can not be dropped
 	// now, it is by who looks for queues of which no definition is left.

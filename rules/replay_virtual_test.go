@@ -236,7 +236,13 @@ func TestReplayLosesItsGround(t *testing.T) {
 func TestRulesChangeDuringReplay(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(e *env) error{
-		"deleted":  func(e *env) error { return e.rules.Delete(e.tb.Context(), ruleNamed("r")) },
+		"deleted": func(e *env) error { return e.rules.Delete(e.tb.Context(), ruleNamed("r")) },
+		"disabled": func(e *env) error {
+			rule := to("orders", "")
+			rule.Disabled = true
+			e.rule("r", rule)
+			return nil
+		},
 		"no match": func(e *env) error { e.rule("r", to("orders", `{"detail-type":["b"]}`)); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
