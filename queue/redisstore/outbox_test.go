@@ -329,3 +329,81 @@ func TestOutboxAroundADeadMaster(t *testing.T) {
 		t.Errorf("there are %q left", bodies)
 	}
 }
+
+// What was delivered and can not be ended, because the source's master refuses to write, does not keep who finishes what others left
+// at it for ever, also after something whose destination could not be reached.
+func TestOutboxCanNotBeEnded(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.Cluster(t, 3, 0, inMemory)
+	s, clock := openAs(t, urlOf(cluster.Nodes...)+"?durability=async")
+	ctx := t.Context()
+	masterOf := func(id queue.ID) *master {
+		m, err := s.c.master(ctx, shardOf(id, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	const from queue.ID = 1
+	var alive, away queue.ID
+	for id := from + 1; alive == 0 || away == 0; id++ {
+		switch {
+		case masterOf(id).addr == masterOf(from).addr:
+		case alive == 0:
+			alive = id
+		case masterOf(id).addr != masterOf(alive).addr:
+			away = id
+		}
+	}
+	// A page of the outbox, and one more: the first is for where nothing can be written.
+	var bodies []string
+	for i := range outboxLimit + 1 {
+		bodies = append(bodies, fmt.Sprintf("%03d", i))
+	}
+	shard := shardOf(from, 0)
+	messages := sendAndReceive(t, s, clock, from, bodies...)
+	hold := func(to queue.ID, messages []queue.Message) {
+		var group []*settling
+		for _, m := range messages {
+			w := &settling{
+				Settlement: &queue.Settlement{Receipt: m.Receipt, Action: queue.Move, To: &queue.Destination{Queue: to}},
+				result:     new(queue.SettleResult), shard: shard,
+			}
+			group = append(group, w)
+		}
+		if _, err := s.readMoves(ctx, group); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range group {
+			s.enter(w)
+		}
+		if held, err := s.hold(ctx, clock(), shard, group); err != nil || len(held) != len(group) {
+			t.Fatalf("%d held, %v", len(held), err)
+		}
+	}
+	hold(away, messages[:1])
+	hold(alive, messages[1:])
+	writes := func(replicas string) {
+		for _, id := range []queue.ID{from, away} {
+			if err := masterOf(id).node.ConfigSet(ctx, "min-replicas-to-write", replicas).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	writes("1")
+	limited, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	if err := s.finishOld(limited, shard, 0); !errors.Is(err, queue.ErrUnavailable) || limited.Err() != nil {
+		t.Fatalf("finishing what can not be ended: %v", err)
+	}
+	writes("0")
+	if err := s.finishOld(ctx, shard, 0); err != nil {
+		t.Fatal(err)
+	}
+	got := bodiesIn(t, s, clock(), away, queue.Standard)
+	got = append(got, bodiesIn(t, s, clock(), alive, queue.Standard)...)
+	slices.Sort(got)
+	if !slices.Equal(got, bodies) || len(bodiesIn(t, s, clock(), from, queue.Standard)) != 0 {
+		t.Errorf("%d arrived: %q", len(got), got)
+	}
+}
