@@ -126,12 +126,25 @@ func TestDestinationTimeout(t *testing.T) {
 				pass(time.Second)
 			}
 		})
+		slow := serve("slow", func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\n"))
+			for range 20 {
+				pass(time.Second)
+				_, _ = conn.Write([]byte("X-Slow: 1\r\n"))
+			}
+		})
 		m := e.destinations()
 		e.connect(m, "c", withKey)
+		three, _ := e.destination(m, "three", destination.Destination{Connection: "c", URL: slow.url})
 		one, _ := e.destination(m, "one", destination.Destination{Connection: "c", URL: hang.url})
 		two, _ := e.destination(m, "two", destination.Destination{Connection: "c", URL: drip.url})
 		e.start()
-		for _, to := range []queue.ID{one, two} {
+		for _, to := range []queue.ID{one, two, three} {
 			begun := time.Now()
 			origin := e.invoke(to, `{}`, endpoint.Delivery{Retry: retries(0)})
 			a := e.last(origin, 1)

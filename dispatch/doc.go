@@ -1,9 +1,9 @@
-// Package dispatch delivers: it drains the delivery queues of endpoints (functions, the HTTP subscriptions of topics, and
-// the topics and buses that are targets of rules), attempts each delivery, and decides what becomes of it. It keeps nothing
+// Package dispatch delivers: it drains the delivery queues of endpoints (functions, the HTTP subscriptions of topics,
+// API destinations, and the topics and buses that are targets of rules), attempts each delivery, and decides what becomes of it. It keeps nothing
 // durable outside the store.
 //
 // [Dispatcher.Run] is one loop that starts receives, a goroutine for each attempt, and a settler that ends leases. How an
-// attempt is made and judged is package endpoint's; what a delivery is, endpoint.Delivery says.
+// attempt is made and judged is package endpoint's, how an API destination is called package destination's; what a delivery is, endpoint.Delivery says.
 //
 // # The life of a delivery
 //
@@ -45,7 +45,7 @@
 //     pause. Each node has a breaker of its own.
 //  7. A node begins gently, with one attempt per endpoint, and adds one for each that succeeds. An endpoint that
 //     answers 429, 502, 503 or 504 is halved. Each node counts for itself.
-//  8. Operational state, such as disabled by a 410, is in the catalog tables [StateTable] and [SubscriptionStateTable],
+//  8. Operational state, such as disabled by a 410, is in the catalog tables [StateTable], [SubscriptionStateTable] and [DestinationStateTable],
 //     which no configuration file touches. It ends by Enable, or, after a 410, by another URL.
 //  9. An endpoint that idles costs a few hundred bytes and no goroutine.
 //
