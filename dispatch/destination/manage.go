@@ -13,10 +13,8 @@ import (
 
 // Errors of a [Manager].
 var (
-	ErrExists        = errors.New("a connection or API destination of that name exists")
-	ErrNotFound      = errors.New("no connection or API destination of that name exists")
-	ErrInUse         = errors.New("the connection is used by API destinations")
-	ErrNotAuthorized = errors.New("the connection is not authorized")
+	ErrExists   = errors.New("a connection or API destination of that name exists")
+	ErrNotFound = errors.New("no connection or API destination of that name exists")
 )
 
 // InvalidError says what is wrong with a field of a definition. Nothing was changed.
