@@ -167,9 +167,15 @@ func (ps *Parameters) secrets() []string {
 const maxCode = 64
 
 // refusal is the reason why a token endpoint gave no token: its status and the code that its answer has, such as invalid_client.
-// What else it says may have anything in it.
+// What else it says may have anything in it: the query and the fragment of where it redirects to, a token.
 func refusal(res *endpoint.Result, m *masks) string {
-	reason := res.Reason()
+	told := *res
+	if u, err := url.Parse(res.Location); err == nil {
+		told.Location = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	} else {
+		told.Location = ""
+	}
+	reason := told.Reason()
 	var answer struct {
 		Error json.RawMessage `json:"error"`
 	}

@@ -239,6 +239,15 @@ func TestRefusal(t *testing.T) {
 			t.Errorf("%s: %s", body, got)
 		}
 	}
+	for location, want := range map[string]string{
+		"https://login.example/a?code=fresh-code#access_token=fresh-token": "answered 302 Found to https://login.example/a; redirects are not followed",
+		"https://user:fresh-token@login.example/a":                         "answered 302 Found to https://login.example/a; redirects are not followed",
+		"%zz?code=fresh-code": "answered 302 Found; redirects are not followed",
+	} {
+		if got := refusal(&endpoint.Result{Status: 302, Class: endpoint.ClassRedirect, Location: location}, newMasks()); got != want {
+			t.Errorf("%s: %s", location, got)
+		}
+	}
 }
 
 func TestDecode(t *testing.T) {

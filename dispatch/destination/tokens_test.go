@@ -95,7 +95,7 @@ func TestTokenFailures(t *testing.T) {
 		"cut":  {func(int, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "the token endpoint: the connection was closed without an answer: EOF"},
 		"redirect": {func(_ int, w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://else/?s=hunter22", http.StatusFound)
-		}, "the token endpoint: answered 302 Found to http://else/?s=***; redirects are not followed"},
+		}, "the token endpoint: answered 302 Found to http://else/; redirects are not followed"},
 		"html": {func(_ int, w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>hunter22")) }, "the token endpoint: its answer is no JSON object"},
 		"huge": {func(_ int, w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(strings.Repeat(" ", 1<<20)))

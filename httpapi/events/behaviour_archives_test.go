@@ -115,7 +115,11 @@ func TestReplays(t *testing.T) {
 		fmt.Sprint(got.Destination.FilterArns) != "["+arn("rule/b/r")+"]" || got.EventStartTime != 1700000000 || got.EventEndTime != 1700000060.5 || got.ReplayStartTime != made.ReplayStartTime || got.ReplayEndTime != 0 {
 		t.Errorf("it is %+v", got)
 	}
-	e.OK("StartReplay", startReplay("whole", "a", "b", ``))
+	// What was put later in the second of the start is in the replay: its time is that second.
+	e.OK("StartReplay", strings.Replace(startReplay("whole", "a", "b", ``), `"EventStartTime":1700000000`, `"EventStartTime":1700000000.75`, 1))
+	if got := describe("whole"); got.EventStartTime != 1700000000 {
+		t.Errorf("it starts at %f", got.EventStartTime)
+	}
 	e.OK("StartReplay", strings.Replace(startReplay("of-default", "d", "default", `,"FilterArns":["`+arn("rule/r")+`"]`), `{`, `{"Description":"d",`, 1))
 	if got := describe("of-default"); got.Description != "d" || fmt.Sprint(got.Destination.FilterArns) != "["+arn("rule/r")+"]" {
 		t.Errorf("of the default bus: %+v", got)

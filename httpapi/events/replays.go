@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
@@ -25,7 +26,9 @@ func (a *API) startReplay(ctx context.Context, r *awsapi.Request, in *startRepla
 	if err != nil {
 		return nil, err
 	}
-	def := rules.Replay{Description: in.Description, Archive: source.Name, Bus: archive.Archive.Bus, From: in.From, Until: in.Until}
+	// Events have their time in whole seconds, cut off: one that was put later in the second of the start has an earlier time.
+	from := in.From.Truncate(time.Second)
+	def := rules.Replay{Description: in.Description, Archive: source.Name, Bus: archive.Archive.Bus, From: from, Until: in.Until}
 	if def.Rules, err = replayTo(&archive, in.Destination); err != nil {
 		return nil, err
 	}
