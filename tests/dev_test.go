@@ -86,6 +86,7 @@ func TestDevWithoutFile(t *testing.T) {
 			commands = append(commands, "curl "+command)
 		}
 	}
+	r.Stdout.WaitFor(t, "its buses as EventBridge")
 	if len(commands) != 5 {
 		t.Fatalf("dev prints %d commands, want 5:\n%s", len(commands), r.Stdout)
 	}

@@ -2,6 +2,8 @@ package tests
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,33 @@ func (c *awsCLI) events(out any, args ...string) {
 	}
 	if err := json.Unmarshal([]byte(stdout), out); err != nil {
 		c.t.Fatalf("aws %q printed %s: %v", args, stdout, err)
+	}
+}
+
+// TestEventBridgePage runs the commands of docs/eventbridge.md as printed there, but for the port.
+func TestEventBridgePage(t *testing.T) {
+	t.Parallel()
+	r := harness.Start(t, harness.Options{Verb: "dev"})
+	aws := `aws() { AWS_CONFIG_FILE=/dev/null ` + newCLI(t, r).path + ` --endpoint-url "$AWS_ENDPOINT_URL" --output json "$@"; }` + "\n"
+	text, err := os.ReadFile(filepath.Join(harness.Root(t), "docs", "eventbridge.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const printed = "http://127.0.0.1:4566"
+	var answers []string
+	for _, m := range shellBlock.FindAllStringSubmatch(string(text), -1) {
+		if strings.Contains(m[1], printed) {
+			answers = append(answers, shell(t, aws+strings.ReplaceAll(m[1], printed, r.URL(""))))
+		}
+	}
+	if len(answers) != 2 {
+		t.Fatalf("docs/eventbridge.md has %d blocks of commands for a running router, want 2", len(answers))
+	}
+	if !strings.Contains(answers[0], `\"detail\":{\"id\":\"o-1\",\"total\":250}`) {
+		t.Errorf("the event was not received:\n%s", answers[0])
+	}
+	if !strings.Contains(answers[1], `"FailedEntryCount":0`) {
+		t.Errorf("PutEvents answered %s", answers[1])
 	}
 }
 

@@ -161,7 +161,11 @@ func validateURL(p *problems, raw string) *url.URL {
 		if ue, ok := err.(*url.Error); ok { // url.Parse returns exactly this; its Error() would quote the URL
 			reason = ue.Err.Error()
 		}
-		p.add("url", "cannot be read: %s", reason)
+		if strings.Contains(raw, "://") {
+			p.add("url", "cannot be read: %s", reason)
+		} else { // HOST:PORT/PATH, whose colon url.Parse takes for that of a scheme
+			p.add("url", "must be absolute, with http:// or https://")
+		}
 		return nil
 	}
 	switch {

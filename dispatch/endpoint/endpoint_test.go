@@ -89,6 +89,7 @@ func TestEndpointValidateURL(t *testing.T) {
 		"":                                      "is required",
 		"example.com/x":                         "must be absolute",
 		"//example.com/x":                       "must be absolute",
+		"127.0.0.1:8080/x":                      "must be absolute",
 		"ftp://example.com":                     `scheme "ftp"`,
 		"file:///etc/passwd":                    `scheme "file"`,
 		"http://":                               "has no host",

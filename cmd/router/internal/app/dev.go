@@ -100,7 +100,7 @@ Ask what became of an event, with the id that its publish answered:
 `
 
 // devAWS is what makes AWS SDKs talk to the router.
-const devAWS = `Any AWS SDK uses its queues as SQS and its topics as SNS, once it is told where:
+const devAWS = `Any AWS SDK uses its queues as SQS, its topics as SNS and its buses as EventBridge, once it is told where:
 
   export AWS_ENDPOINT_URL=%[1]s AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev
 `

@@ -85,7 +85,7 @@ func splitYAMLError(err error) (line int, message string) {
 
 // inGrammar are the parser's errors (not the scanner's), whose line numbers begin at 0 and are those of the collection
 // that the error is in.
-var inGrammar = regexp.MustCompile(`^did not find expected |^found (undefined tag handle|duplicate %|incompatible YAML)`)
+var inGrammar = regexp.MustCompile(`^did not find expected (<|node |key|'-' |',' )|^found (undefined tag handle|duplicate %|incompatible YAML)`)
 
 // syntaxError makes more of the parser's error, which has a line at most, and often one before that of the mistake.
 func syntaxError(data []byte, err error) (line, column int, message string) {
@@ -127,6 +127,8 @@ func syntaxError(data []byte, err error) (line, column int, message string) {
 		}
 	case strings.Contains(text, "${env:") && strings.HasPrefix(message, "did not find expected"):
 		message += "; within [ ] and { }, put ${env:…} in quotes"
+	case strings.Contains(text, "cron(") && strings.HasPrefix(message, "did not find expected"):
+		message += "; within [ ] and { }, put cron(…) in quotes"
 	}
 	return line, column, message
 }
