@@ -31,7 +31,7 @@ type runFlags struct {
 }
 
 func (f *runFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.config, "config", "", "YAML `file` with queues, topics, functions, buses, rules and webhooks")
+	flags.StringVar(&f.config, "config", "", "YAML `file` with queues, topics, functions, API destinations, buses, archives, rules and webhooks")
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:4566", "`address` to answer HTTP on; port 0 takes a free one")
 	flags.StringVar(&f.data, "data", "./data", "`directory` of the embedded store")
 	flags.StringVar(&f.store, "store", "pebble", "pebble, memory to keep nothing, or the `address` of a store that several nodes share: redis://HOST:PORT/")
