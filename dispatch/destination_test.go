@@ -251,7 +251,7 @@ func TestDestinationRefused(t *testing.T) {
 		reason, code string
 	}{
 		{nil, "the URL has 1 asterisks, and the target gives 0 values for its path", "INVALID_PARAMETER"},
-		{&endpoint.HTTPParameters{Path: []string{""}}, "the value for asterisk 1 of the URL is empty", "INVALID_PARAMETER"},
+		{&endpoint.HTTPParameters{Path: []string{""}}, "the value for asterisk 1 of the URL is empty, or the event has none", "INVALID_PARAMETER"},
 		{&endpoint.HTTPParameters{Path: []string{".."}}, "a value for the path of the URL makes it lead elsewhere: ..", "INVALID_PARAMETER"},
 		{&endpoint.HTTPParameters{Path: []string{"a"}, Header: map[string]string{"X-A": "line\r\nbreak: yes"}}, "the request could not be built: headers.X-A: is not a valid header", "SDK_CLIENT_ERROR"},
 	} {

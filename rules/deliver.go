@@ -163,9 +163,7 @@ func (o *outgoing) endpointEntry(ctx context.Context, id uuid.UUID, r *compiledR
 		if o.trace != "" {
 			delivery.Verbatim.Header = map[string]string{"X-Amzn-Trace-Id": o.trace}
 		}
-		if delivery.HTTP, err = o.parameters(t); err != nil {
-			return queue.Entry{}, err
-		}
+		delivery.HTTP = o.parameters(t)
 	case p.transformed:
 		delivery.Transformed = true
 		detail := json.RawMessage(p.body)
@@ -196,22 +194,17 @@ func (o *outgoing) endpointEntry(ctx context.Context, id uuid.UUID, r *compiledR
 }
 
 // parameters returns what the target adds to a request. A header or a query parameter for which the event has no value is left
-// out; without a part of the path there is nothing to call.
-func (o *outgoing) parameters(t *compiledTarget) (*endpoint.HTTPParameters, error) {
+// out; a part of the path is empty then, which no call can be made with.
+func (o *outgoing) parameters(t *compiledTarget) *endpoint.HTTPParameters {
 	if t.http == nil {
-		return nil, nil
+		return nil
 	}
-	p := &endpoint.HTTPParameters{}
+	p := &endpoint.HTTPParameters{Header: o.values(t.http.header), Query: o.values(t.http.query)}
 	for i := range t.http.path {
-		v := &t.http.path[i]
-		text, ok := v.of(o.json)
-		if !ok {
-			return nil, &undeliverableError{code: "INVALID_PARAMETER", reason: fmt.Sprintf("http.path: the event has no text or number at %s", v.path)}
-		}
+		text, _ := t.http.path[i].of(o.json)
 		p.Path = append(p.Path, text)
 	}
-	p.Header, p.Query = o.values(t.http.header), o.values(t.http.query)
-	return p, nil
+	return p
 }
 
 func (o *outgoing) values(of map[string]httpValue) map[string]string {

@@ -182,7 +182,7 @@ func (e *Engine) note(ctx context.Context, entry BusEntry, change func(*Bus) err
 	}
 }
 
-// DeleteBus removes a bus with its retained events; Deleted is told of its queues. It does nothing if there is no such bus.
+// DeleteBus removes a bus with its retained events; [Config].OnDeleted is told of it. It does nothing if there is no such bus.
 // Errors: [ErrDefaultBus], [ErrBusInUse], a [*catalog.ManagedError].
 func (e *Engine) DeleteBus(ctx context.Context, name catalog.Name) error {
 	if name.Name == DefaultBus {

@@ -7,4 +7,5 @@ time="${BENCHTIME:-1s}"
 go test -run '^$' -bench . -benchmem -benchtime "$time" ./rules/pattern ./rules ./topic/... ./httpapi/sns ./httpapi/events ./queue/pebblestore ./queue/redisstore ./dispatch/... ./event
 go run ./tests/load -duration "${LOADTIME:-10s}"
 go run ./tests/load -fanout -duration 3s
+go run ./tests/load -putevents -duration 3s
 go run ./cmd/router bench sqs --duration 2s

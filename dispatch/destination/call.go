@@ -20,6 +20,9 @@ const (
 	// LongestCall is how long [Caller.Call] takes at most, or a moment more: a token, a call, and both once more if the token was
 	// refused.
 	LongestCall = 2 * (tokenTimeout + Timeout)
+	// MaxInFlight is how many calls of one destination are under way at most, of all that a dispatcher makes
+	// (dispatch.DefaultMaxInFlight): 300 a second as long as each takes a third of a second.
+	MaxInFlight = 100
 )
 
 // Endpoint is the destination as an endpoint: its limits, and the retry policy of a delivery that has none of its own. Its URL
@@ -31,8 +34,8 @@ func (d *Destination) Endpoint(name string) endpoint.Endpoint {
 	}
 	return endpoint.Endpoint{
 		Name: name, URL: d.URL, Format: endpoint.FormatRaw, Timeout: duration.Of(Timeout),
-		// So many are under way if each takes as long as it may.
-		MaxInFlight: min(perSecond*int(Timeout/time.Second), endpoint.MaxMaxInFlight),
+		// So many are under way if each takes as long as it may; but a slow destination must not take the places of all others.
+		MaxInFlight: min(perSecond*int(Timeout/time.Second), MaxInFlight),
 		Rate:        endpoint.Rate{Count: perSecond, Per: time.Second},
 		Retry:       endpoint.EventBridgeRetry(endpoint.EventBridgeRetries, endpoint.EventBridgeMaxAge),
 		Managed:     d.Managed,

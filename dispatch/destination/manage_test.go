@@ -314,7 +314,7 @@ func TestValidate(t *testing.T) {
 func TestEndpoint(t *testing.T) {
 	t.Parallel()
 	d := toAPI("c")
-	for rate, want := range map[int]int{0: 1000, 1: 5, 50: 250, 1_000_000: 1000} {
+	for rate, want := range map[int]int{0: 100, 1: 5, 10: 50, 50: 100, 1_000_000: 100} {
 		d.Rate = rate
 		e := d.Endpoint("d")
 		if err := e.Validate(); err != nil || e.MaxInFlight != want || e.Rate.Burst() != max(rate, 1) && rate != 0 {

@@ -61,7 +61,7 @@ func (t *template) fill(values []string) (*url.URL, error) {
 	path.WriteString(t.parts[0])
 	for i, part := range t.parts[1:] {
 		if values[i] == "" {
-			return nil, fmt.Errorf("the value for asterisk %d of the URL is empty", i+1)
+			return nil, fmt.Errorf("the value for asterisk %d of the URL is empty, or the event has none", i+1)
 		}
 		path.WriteString(url.PathEscape(values[i]))
 		path.WriteString(part)

@@ -22,7 +22,7 @@ func TestTemplate(t *testing.T) {
 		{"https://api.test/a%20b/*", []string{"line\nbreak"}, "https://api.test/a%20b/line%0Abreak"},
 		{"https://api.test/*/*", []string{"1"}, "!the URL has 2 asterisks, and the target gives 1 values for its path"},
 		{"https://api.test/*", nil, "!the URL has 1 asterisks, and the target gives 0 values for its path"},
-		{"https://api.test/a/*", []string{""}, "!the value for asterisk 1 of the URL is empty"},
+		{"https://api.test/a/*", []string{""}, "!the value for asterisk 1 of the URL is empty, or the event has none"},
 		{"https://api.test/a/*", []string{".."}, "!a value for the path of the URL makes it lead elsewhere: .."},
 		{"https://api.test/a/*", []string{"."}, "!a value for the path of the URL makes it lead elsewhere: ."},
 		{"https://api.test/a/**", []string{".", "."}, "!a value for the path of the URL makes it lead elsewhere: .."},
