@@ -3,7 +3,6 @@ package tests
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,10 +38,8 @@ func newEventsScene(t *testing.T, r *harness.Router, name string) *eventsScene {
 
 // reconnect follows a router that was started anew.
 func (s *eventsScene) reconnect() {
-	transport := &http.Transport{MaxIdleConnsPerHost: 16}
-	s.t.Cleanup(transport.CloseIdleConnections)
 	s.Client = eventbridge.New(eventbridge.Options{
-		BaseEndpoint: aws.String(s.router.URL("")), Region: "us-east-1", HTTPClient: &http.Client{Transport: transport, Timeout: 2 * harness.Limit},
+		BaseEndpoint: aws.String(s.router.URL("")), Region: "us-east-1", HTTPClient: harness.HTTPClient(s.t),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "secret", ""),
 		Retryer:     aws.NopRetryer{}, // what fails, fails the test
 	})

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"fmt"
-	"net/http"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,10 +27,8 @@ type snsScene struct {
 
 func newSNSScene(t *testing.T, r *harness.Router, name string) *snsScene {
 	t.Helper()
-	transport := &http.Transport{MaxIdleConnsPerHost: 16}
-	t.Cleanup(transport.CloseIdleConnections)
 	client := sns.New(sns.Options{
-		BaseEndpoint: aws.String(r.URL("")), Region: "us-east-1", HTTPClient: &http.Client{Transport: transport, Timeout: 2 * harness.Limit},
+		BaseEndpoint: aws.String(r.URL("")), Region: "us-east-1", HTTPClient: harness.HTTPClient(t),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "secret", ""),
 		Retryer:     aws.NopRetryer{}, // what fails, fails the test
 	})

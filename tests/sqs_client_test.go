@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -51,9 +50,7 @@ var protocols = [...]string{"json", "query"}
 // connect returns a client of a router. With the key "test" it is of the router's own account; 12 digits are an account.
 func connect(t *testing.T, r *harness.Router, protocol, key, region string) sqsAPI {
 	t.Helper()
-	transport := &http.Transport{MaxIdleConnsPerHost: 64}
-	t.Cleanup(transport.CloseIdleConnections)
-	client := &http.Client{Transport: transport, Timeout: 2 * harness.Limit}
+	client := harness.HTTPClient(t)
 	if protocol == "query" {
 		return &queryClient{http: client, url: r.URL("/"), key: key, region: region}
 	}

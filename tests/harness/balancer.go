@@ -21,7 +21,7 @@ const readyEvery = 100 * time.Millisecond
 // node; one that may have reached a node is not tried again: its connection is cut, as the node's was.
 type balancer struct {
 	address   string
-	transport *http.Transport
+	transport http.RoundTripper
 
 	mu    sync.Mutex // guards what follows
 	nodes []backend
@@ -38,10 +38,8 @@ var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-
 
 func startBalancer(t testing.TB, nodes int) *balancer {
 	t.Helper()
-	b := &balancer{
-		nodes:     make([]backend, nodes),
-		transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
-	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
+	b := &balancer{nodes: make([]backend, nodes), transport: announced{transport}}
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +68,7 @@ func startBalancer(t testing.TB, nodes int) *balancer {
 		stop()
 		_ = server.Close()
 		running.Wait()
-		b.transport.CloseIdleConnections()
+		transport.CloseIdleConnections()
 	})
 	return b
 }
