@@ -42,7 +42,7 @@ func TestDestinationRequest(t *testing.T) {
 		Verbatim: &endpoint.Verbatim{ContentType: "application/json", Header: map[string]string{"X-Amzn-Trace-Id": "Root=1", "x-open": "trace"}},
 		HTTP: &endpoint.HTTPParameters{
 			Path:   []string{"a/b ü", "left over"},
-			Header: map[string]string{"x-open": "target", "X-Kind": "k", "User-Agent": "mine", "Host": "elsewhere", "authorization": "mine"},
+			Header: map[string]string{"x-open": "target", "X-KIND": "not this", "X-Kind": "k", "User-Agent": "mine", "Host": "elsewhere", "authorization": "mine"},
 			Query:  map[string]string{"open": "target", "r": "t&"},
 		},
 	}
