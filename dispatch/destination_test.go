@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,7 +42,7 @@ func TestDestinationRequest(t *testing.T) {
 		Verbatim: &endpoint.Verbatim{ContentType: "application/json", Header: map[string]string{"X-Amzn-Trace-Id": "Root=1", "x-open": "trace"}},
 		HTTP: &endpoint.HTTPParameters{
 			Path:   []string{"a/b ü", "left over"},
-			Header: map[string]string{"x-open": "target", "X-Kind": "k", "User-Agent": "mine", "Host": "elsewhere", "authorization": "mine"},
+			Header: map[string]string{"x-open": "target", "X-KIND": "not this", "X-Kind": "k", "User-Agent": "mine", "Host": "elsewhere", "authorization": "mine"},
 			Query:  map[string]string{"open": "target", "r": "t&"},
 		},
 	}
@@ -235,6 +236,29 @@ func TestMisbehavingDestination(t *testing.T) {
 			e.hidden(to)
 		})
 	}
+}
+
+// TestSecretsAreNotCut has a reason be cut anywhere in and around a secret: no part of it is left.
+func TestSecretsAreNotCut(t *testing.T) {
+	virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {
+		c := serve("api", func(w http.ResponseWriter, r *http.Request) {
+			n, _ := strconv.Atoi(r.URL.Query().Get("n"))
+			w.Header().Set("Location", strings.Repeat("x", n)+r.Header.Get("X-Hidden"))
+			w.WriteHeader(302)
+		})
+		m := e.destinations()
+		e.connect(m, "c", withParameters(withBasic))
+		to, _ := e.destination(m, "d", destination.Destination{Connection: "c", URL: c.url})
+		e.start()
+		for n := 2020; n < 2060; n++ {
+			about := endpoint.Delivery{HTTP: &endpoint.HTTPParameters{Query: map[string]string{"n": strconv.Itoa(n)}}}
+			a := e.last(e.invoke(to, `{}`, about), 1)
+			if !strings.HasPrefix(a.Reason, "answered 302 Found to xxx") || strings.Contains(a.Reason, "head") || len(a.Reason) > 2200 {
+				t.Errorf("%d: %s", n, a.Reason)
+			}
+		}
+		e.hidden(to)
+	})
 }
 
 // TestDestinationRefused has what can never be called go at once.

@@ -5,10 +5,13 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/dispatch"
+	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue"
 )
@@ -106,6 +109,77 @@ func hundred(t *testing.T, bad bool) []time.Duration {
 	defer mu.Unlock()
 	slices.Sort(took)
 	return took
+}
+
+// A destination that has stopped answering and one with far more to do than its rate do not keep functions and other destinations
+// waiting: those have everything before a single call of the one has ended and while next to all waits for the other.
+func TestDeadAndThrottledDestinations(t *testing.T) {
+	virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {
+		const others, rounds, backlog, warm = 10, 20, 500, 100
+		var hang atomic.Bool
+		dead := serve("dead", func(_ http.ResponseWriter, r *http.Request) {
+			if hang.Load() {
+				<-r.Context().Done()
+			}
+		})
+		throttled, healthy := serve("throttled", nil), serve("healthy", nil)
+		m := e.destinations()
+		e.connect(m, "c", withKey)
+		never, _ := e.destination(m, "dead", destination.Destination{Connection: "c", URL: dead.url})
+		slow, _ := e.destination(m, "throttled", destination.Destination{Connection: "c", URL: throttled.url, Rate: 1})
+		var functions, destinations []queue.ID
+		for i := range others {
+			functions = append(functions, e.function(fmt.Sprintf("f%d", i), endpoint.Endpoint{URL: fmt.Sprintf("%s/f%d", healthy.url, i)}))
+			to, _ := e.destination(m, fmt.Sprintf("d%d", i), destination.Destination{Connection: "c", URL: fmt.Sprintf("%s/d%d", healthy.url, i)})
+			destinations = append(destinations, to)
+		}
+		e.cfg.Grace, e.cfg.MaxInFlight = -1, 32 // fewer than the dead one may have under way
+		e.start()
+		for range warm { // it answers first, so that its window is as wide as can be
+			e.invoke(never, `{}`, endpoint.Delivery{})
+		}
+		dead.await(t, warm)
+		over(10 * time.Second)
+		hang.Store(true)
+		for range backlog {
+			e.invoke(never, `{}`, endpoint.Delivery{})
+			e.invoke(slow, `{}`, endpoint.Delivery{})
+		}
+		synctest.Wait()
+		for range rounds {
+			for i := range others {
+				e.publish(post{to: functions[i], event: sample(`1`)})
+				e.invoke(destinations[i], `{}`, endpoint.Delivery{})
+			}
+		}
+		healthy.await(t, 2*others*rounds)
+		e.mu.Lock()
+		for _, a := range e.attempts {
+			if a.Endpoint == "dead" && a.Class != endpoint.ClassNone {
+				t.Errorf("they waited for %+v", a)
+				break
+			}
+		}
+		e.mu.Unlock()
+		if running, left := dead.running.Load(), e.stats(never).Total(); running < 2 || left != backlog {
+			t.Errorf("the dead one has %d calls under way and %d deliveries", running, left)
+		}
+		if left := e.stats(slow).Total(); left < backlog-10 {
+			t.Errorf("the throttled one has %d deliveries left", left)
+		}
+		synctest.Wait()
+		arrived := map[string]int{}
+		for _, c := range healthy.got() {
+			arrived[c.path]++
+		}
+		for path, n := range arrived {
+			if n != rounds || len(arrived) != 2*others {
+				t.Errorf("%s has %d calls; there are %d paths", path, n, len(arrived))
+			}
+		}
+		// Nor does the dead one hold up the throttled one.
+		throttled.await(t, 20)
+	})
 }
 
 // Endpoints that hang can not take the whole of the node's capacity, however many attempts each may have.

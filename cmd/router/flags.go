@@ -132,11 +132,13 @@ func run(cmd *cobra.Command, opts app.Options, ready func(address string)) error
 	return err
 }
 
-// standardLog takes the lines of the standard logger.
+// standardLog takes the lines of the standard logger, but for what a server has said without being asked ("Unsolicited response …
+// starting with …"): it may repeat the secrets of the request before.
 type standardLog struct{ log zerolog.Logger }
 
 func (l standardLog) Write(b []byte) (int, error) {
-	l.log.Warn().Msg(strings.TrimSpace(string(b)))
+	text, _, _ := strings.Cut(string(b), " starting with ")
+	l.log.Warn().Msg(strings.TrimSpace(text))
 	return len(b), nil
 }
 

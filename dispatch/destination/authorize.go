@@ -146,6 +146,7 @@ var errOther = errors.New("the connection was changed")
 // try asks for a token once, and writes down what came of it. It reports whether there is nothing more to do.
 func (a *authorizer) try(ctx context.Context, e *catalog.Entry[Connection], was string) bool {
 	_, err := a.m.tokens.get(ctx, sourceOf(e.ID, &e.Value, false))
+	a.m.tokens.revise(a.m.connections, a.m.definitions.Snapshot(), e.Name, e.ID, e.Revision)
 	if ctx.Err() != nil {
 		return true
 	}

@@ -109,6 +109,7 @@ func (c *Caller) Call(ctx context.Context, about *endpoint.Delivery, body []byte
 // callWithToken calls with a token, and once more with another one if it was refused. It returns the masks that know both.
 func (c *Caller) callWithToken(ctx context.Context, a *authorization, request endpoint.Request, called *Called) *masks {
 	tok, err := c.tokens.get(ctx, a.tokens)
+	c.tokens.revise(c.connections, c.definitions.Snapshot(), c.connection, a.id, a.revision)
 	if err != nil {
 		called.Class, called.Err = endpoint.ClassAuthorization, err
 		if ctx.Err() != nil {
@@ -201,9 +202,9 @@ func (c *Caller) header(a *authorization, about *endpoint.Delivery, given *endpo
 }
 
 func add(h http.Header, all map[string]string) {
-	for name, value := range all {
+	for _, name := range slices.Sorted(maps.Keys(all)) { // of two in different case it is always the same one that counts
 		if !ReservedHeader(name) {
-			h[http.CanonicalHeaderKey(name)] = []string{value}
+			h[http.CanonicalHeaderKey(name)] = []string{all[name]}
 		}
 	}
 }

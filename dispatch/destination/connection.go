@@ -60,6 +60,11 @@ func (c *Connection) authorized() bool { return c.State == "" || c.State == Auth
 // change of a connection fails no delivery.
 func (c *Connection) usable() bool { return c.State != Deauthorized }
 
+// hasSecret says whether there is what its kind of authorization has as its secret.
+func (c *Connection) hasSecret() bool {
+	return c.Password != "" || c.KeyValue != "" || c.Token != nil && c.Token.ClientSecret != ""
+}
+
 // TokenSource is where an OAuth token is had for client credentials.
 type TokenSource struct {
 	// Endpoint is an http or https URL.

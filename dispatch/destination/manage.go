@@ -92,6 +92,7 @@ func (m *Manager) begin(c *Connection) {
 // [Manager.Run] has a token. Errors: ErrExists, joined [*InvalidError]s.
 func (m *Manager) CreateConnection(ctx context.Context, name catalog.Name, def Connection) (ConnectionEntry, error) {
 	def.tidy()
+	def.State = ""
 	if err := def.Validate(name.Name); err != nil {
 		return ConnectionEntry{}, err
 	}
@@ -126,18 +127,21 @@ func (m *Manager) Connections(_ context.Context, q catalog.Query) (entries []Con
 	return entries, more, nil
 }
 
-// UpdateConnection calls change with a definition of its own and makes the connection be what that has become, authorized anew.
-// change is called again if the definition was changed meanwhile. Errors: ErrNotFound, a [*catalog.ManagedError], joined
+// UpdateConnection calls change with a definition of its own and makes the connection be what that has become, authorized anew. One
+// that was deauthorized stays so while it has no password, key or client secret; it is not to have that without the other secrets that
+// were forgotten. change is called again if the definition was changed meanwhile. Errors: ErrNotFound, a [*catalog.ManagedError], joined
 // [*InvalidError]s, and change's own.
 func (m *Manager) UpdateConnection(ctx context.Context, name catalog.Name, change func(*Connection) error) (ConnectionEntry, error) {
 	return m.changeConnection(ctx, name, func(c *Connection) error {
-		id, generation := c.UUID, c.Generation
+		id, generation, state := c.UUID, c.Generation, c.State
 		if err := change(c); err != nil {
 			return err
 		}
 		c.tidy()
-		c.UUID, c.Generation = id, generation
-		m.begin(c)
+		c.UUID, c.Generation, c.State = id, generation, state
+		if c.usable() || c.hasSecret() {
+			m.begin(c)
+		}
 		return c.Validate(name.Name)
 	})
 }

@@ -80,6 +80,67 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+// What was deauthorized stays so until it has all its secrets again: nothing is called with those that were forgotten.
+func TestDeauthorized(t *testing.T) {
+	t.Parallel()
+	parameters := Parameters{
+		Header: []Parameter{{Key: "X-Open", Value: "open"}, {Key: "X-Key", Value: "sup3rsecret", Secret: true}},
+		Body:   []Parameter{{Key: "k", Value: "sup3rsecret", Secret: true}},
+	}
+	key := Connection{Authorization: APIKey, KeyName: "X-Api-Key", KeyValue: "k3y-value"}
+	for name, row := range map[string]struct {
+		def     Connection
+		give    func(*Connection) // the secret of the kind of authorization
+		missing []string          // then
+	}{
+		"basic": {basicAuth(), func(c *Connection) { c.Password = "new" }, nil},
+		"key":   {key, func(c *Connection) { c.KeyValue = "new" }, nil},
+		"oauth": {oauth(), func(c *Connection) { c.Token.ClientSecret = "new" }, []string{"token.parameters.header[1].value", "token.parameters.body[0].value"}},
+	} {
+		m := newManager(t, NewTokens(nil))
+		ctx := t.Context()
+		row.def.Parameters = parameters
+		if row.def.Token != nil {
+			row.def.Token.Parameters = parameters
+		}
+		update := func(change func(*Connection)) (Connection, error) {
+			e, err := m.UpdateConnection(ctx, at("c"), func(c *Connection) error { change(c); return nil })
+			return e.Connection, err
+		}
+		if _, err := m.CreateConnection(ctx, at("c"), row.def); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Create(ctx, at("d"), toAPI("c")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.DeauthorizeConnection(ctx, at("c")); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := update(func(c *Connection) { c.Description, c.State = "other", Authorized }); err != nil || c.State != Deauthorized || c.Description != "other" {
+			t.Errorf("%s, after a description: %+v %v", name, c, err)
+		}
+		if d, err := m.Get(ctx, at("d")); err != nil || d.Active {
+			t.Errorf("%s: the destination is %+v %v", name, d, err)
+		}
+		if _, err := update(row.give); !invalid(err, append(row.missing, "parameters.header[1].value", "parameters.body[0].value")...) {
+			t.Errorf("%s, without the other secrets: %v", name, err)
+		}
+		if e, err := m.Connection(ctx, at("c")); err != nil || e.Connection.State != Deauthorized {
+			t.Errorf("%s: what was refused has changed it: %+v %v", name, e, err)
+		}
+		c, err := update(func(c *Connection) {
+			row.give(c)
+			c.Parameters = parameters
+			if c.Token != nil {
+				c.Token.Parameters = Parameters{}
+			}
+		})
+		if err != nil || c.State == Deauthorized || c.State == "" {
+			t.Errorf("%s, with all: %+v %v", name, c, err)
+		}
+	}
+}
+
 func TestDestinations(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, NewTokens(nil))
@@ -259,6 +320,10 @@ func TestValidate(t *testing.T) {
 			c.Parameters.Query = []Parameter{{Value: "x"}, {Key: "a\nb"}, {Key: long, Value: long}}
 		}, []string{"parameters.query[0].key", "parameters.query[1].key", "parameters.query[2].key", "parameters.query[2].value"}},
 		"body": {func(c *Connection) { c.Parameters.Body = []Parameter{{Key: "k", Value: "line\nbreak"}, {Key: "\xff"}} }, []string{"parameters.body[1]"}},
+		"no secrets": {func(c *Connection) {
+			none := []Parameter{{Key: "k"}, {Key: "s", Secret: true}}
+			c.Parameters = Parameters{Header: none, Query: none, Body: none}
+		}, []string{"parameters.header[1].value", "parameters.query[1].value", "parameters.body[1].value"}},
 		"too many": {func(c *Connection) {
 			c.Parameters.Query = make([]Parameter, 101)
 			for i := range c.Parameters.Query {

@@ -54,16 +54,29 @@ func (m *masks) text(s string) string {
 	return m.replacer.Replace(s)
 }
 
-// cut takes off the beginning of a secret that a text which was cut off ends with.
+// cut takes off the beginning of a secret that a text which was cut off ends with, and a secret that overlaps with that.
 func (m *masks) cut(body []byte) []byte {
+	at := len(body)
 	for _, w := range m.words {
-		for n := min(len(w)-1, len(body)); n >= minMasked; n-- {
+		for n := min(len(w), len(body)); n >= minMasked && len(body)-n < at; n-- {
 			if bytes.HasSuffix(body, []byte(w[:n])) {
-				return append(body[:len(body)-n:len(body)-n], masked...)
+				at = len(body) - n
 			}
 		}
 	}
-	return body
+	if at == len(body) {
+		return body
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, w := range m.words {
+			from := max(at-len(w)+1, 0)
+			if i := bytes.Index(body[from:min(at+len(w)-1, len(body))], []byte(w)); i >= 0 && from+i < at {
+				at, grown = from+i, true
+			}
+		}
+	}
+	return append(body[:at:at], masked...)
 }
 
 // result replaces secrets in what came of a call.

@@ -169,12 +169,19 @@ const maxCode = 64
 // refusal is the reason why a token endpoint gave no token: its status and the code that its answer has, such as invalid_client.
 // What else it says may have anything in it: the query and the fragment of where it redirects to, a token.
 func refusal(res *endpoint.Result, m *masks) string {
-	told := *res
-	if u, err := url.Parse(res.Location); err == nil {
-		told.Location = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
-	} else {
-		told.Location = ""
+	told := endpoint.Result{Class: res.Class, Status: res.Status, Err: res.Err}
+	// A secret may have what ends the path, or be escaped in another way than the masks know: they look before the path is cut off, and
+	// when it is decoded.
+	if u, err := url.Parse(m.text(res.Location)); err == nil {
+		told.Location = u.Path
+		if u.Host != "" {
+			told.Location = "//" + u.Host + u.Path
+		}
+		if u.Scheme != "" {
+			told.Location = u.Scheme + ":" + told.Location
+		}
 	}
+	m.result(&told)
 	reason := told.Reason()
 	var answer struct {
 		Error json.RawMessage `json:"error"`

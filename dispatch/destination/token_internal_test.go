@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -206,8 +207,21 @@ func TestMasks(t *testing.T) {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
-	if got := string(m.cut([]byte("cut off in a longer-sec"))); got != "cut off in a ***" {
-		t.Error(got)
+	// Of an answer that was cut off: within a secret, within one that begins as another ends, and right behind one.
+	ends := newMasks("longer-secret", "secret-too", "againagain", "longer")
+	for text, want := range map[string]string{
+		"cut off in a longer-sec":       "cut off in a ***",
+		"cut off in a longer-secret":    "cut off in a ***",
+		"cut off in a secret-to":        "cut off in a ***",
+		"cut off in a longer-secret-to": "cut off in a ***",
+		"cut off behind againagain":     "cut off behind ***",
+		"twice, againagainagai":         "twice, ***",
+		"cut off in a lon":              "cut off in a lon",
+	} {
+		r := endpoint.Result{Body: []byte(text), Truncated: true}
+		if ends.result(&r); string(r.Body) != want {
+			t.Errorf("%s: %s", text, r.Body)
+		}
 	}
 	if got := newMasks().text("abcd"); got != "abcd" {
 		t.Error(got)
@@ -242,10 +256,22 @@ func TestRefusal(t *testing.T) {
 	for location, want := range map[string]string{
 		"https://login.example/a?code=fresh-code#access_token=fresh-token": "answered 302 Found to https://login.example/a; redirects are not followed",
 		"https://user:fresh-token@login.example/a":                         "answered 302 Found to https://login.example/a; redirects are not followed",
-		"%zz?code=fresh-code": "answered 302 Found; redirects are not followed",
+		"%zz?code=fresh-code":                "answered 302 Found; redirects are not followed",
+		"/login%20page?x=1":                  "answered 302 Found to /login page; redirects are not followed",
+		"https://login.example/hunter?22#33": "answered 302 Found to https://login.example/***; redirects are not followed",
+		"/%68unter;44/x":                     "answered 302 Found to /***/x; redirects are not followed",
+		"//hunter;44.example/x":              "answered 302 Found to //***.example/x; redirects are not followed",
 	} {
-		if got := refusal(&endpoint.Result{Status: 302, Class: endpoint.ClassRedirect, Location: location}, newMasks()); got != want {
+		res := &endpoint.Result{Status: 302, Class: endpoint.ClassRedirect, Location: location}
+		if got := refusal(res, newMasks("hunter?22#33", "hunter;44")); got != want {
 			t.Errorf("%s: %s", location, got)
+		}
+	}
+	// What is long is cut, and a secret in it not in two.
+	for at := 480; at < 530; at++ {
+		res := &endpoint.Result{Class: endpoint.ClassProtocol, Err: errors.New(strings.Repeat("x", at) + "hunter22")}
+		if got := refusal(res, newMasks("hunter22")); strings.Contains(got, "hunt") {
+			t.Errorf("at %d: %s", at, got)
 		}
 	}
 }

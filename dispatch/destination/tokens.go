@@ -98,14 +98,19 @@ func (t *Tokens) holderOf(s *source) *holder {
 
 // get returns a token that is good for a call now. The error tells why there is none, without secrets; it is ctx's if that ended.
 func (t *Tokens) get(ctx context.Context, s *source) (token, error) {
-	return t.obtain(ctx, s, t.holderOf(s), "")
+	return t.obtain(ctx, s, t.holderOf(s))
 }
 
-// renew returns a token in the place of one that a destination has refused; ok is false if there is none that is worth a try.
+// renew returns a token in the place of one that a destination has refused; ok is false if there is none that is worth a try, or if
+// the connection is another one by now: nobody is asked with what it was.
 func (t *Tokens) renew(ctx context.Context, s *source, refused token) (renewed token, ok bool) {
-	h := t.holderOf(s)
 	now := time.Now()
 	t.mu.Lock()
+	h := t.held[s.id]
+	if h == nil || h.digest != s.digest {
+		t.mu.Unlock()
+		return token{}, false
+	}
 	if h.token.header == refused.header {
 		if !h.refused.IsZero() && now.Sub(h.refused) < refusedPause {
 			t.mu.Unlock()
@@ -114,12 +119,12 @@ func (t *Tokens) renew(ctx context.Context, s *source, refused token) (renewed t
 		h.token, h.refused = token{}, now
 	}
 	t.mu.Unlock()
-	renewed, err := t.obtain(ctx, s, h, refused.header)
+	renewed, err := t.obtain(ctx, s, h)
 	return renewed, err == nil && renewed.header != refused.header
 }
 
 // obtain returns the holder's token, or asks for one; one at a time does, and the others wait for it.
-func (t *Tokens) obtain(ctx context.Context, s *source, h *holder, refused string) (token, error) {
+func (t *Tokens) obtain(ctx context.Context, s *source, h *holder) (token, error) {
 	for waited := false; ; waited = true {
 		now := time.Now()
 		t.mu.Lock()
@@ -127,7 +132,7 @@ func (t *Tokens) obtain(ctx context.Context, s *source, h *holder, refused strin
 		resting := now.Before(h.again)
 		t.mu.Unlock()
 		// What was asked for while this call waited is for this call, however short its life is.
-		usable := held.header != "" && held.header != refused && (waited || now.Before(held.expiry))
+		usable := held.header != "" && (waited || now.Before(held.expiry))
 		switch {
 		case usable && (waited || resting || now.Before(held.refresh)):
 			return held, nil
@@ -202,6 +207,18 @@ func (t *Tokens) ask(ctx context.Context, s *source, h *holder) (token, error) {
 	h.failures, h.failed, h.again = 0, nil, time.Time{}
 	h.token = newToken(granted, asked)
 	return h.token, nil
+}
+
+// revise forgets what is held for a state that a connection no longer has. Who has asked for a token does that then: whoever changed the
+// connection may have had its tokens forgotten just before.
+func (t *Tokens) revise(connections *catalog.Table[Connection], now *catalog.Snapshot, name catalog.Name, id, revision uint64) {
+	e, err := connections.At(now, name)
+	switch {
+	case err != nil || e.ID != id:
+		t.Changed(id, nil)
+	case e.Revision != revision:
+		t.Changed(id, &e)
+	}
 }
 
 // Changed forgets what is held for another state of the connection of that record than this one; nil for that it is gone.

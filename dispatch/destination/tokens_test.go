@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 )
 
@@ -224,6 +225,80 @@ func TestRefusedToken(t *testing.T) {
 			t.Error("the same token counts as another one")
 		}
 	})
+}
+
+// TestSameTokenAgain has an issuer give the refused token once more, to all that were refused at the same time: it is asked once.
+func TestSameTokenAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{answer: func(_ int, w http.ResponseWriter, r *http.Request) { pass(time.Second); grants(time.Hour)(1, w, r) }}
+		tokens, s := serve(t, i), issued(oauth())
+		old, err := tokens.get(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var group sync.WaitGroup
+		for range 20 {
+			group.Go(func() {
+				if tok, ok := tokens.renew(t.Context(), s, old); ok {
+					t.Errorf("%s counts as another one", tok.header)
+				}
+			})
+		}
+		group.Wait()
+		if n := len(i.got()); n != 2 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// TestConnectionGoesDuringCall has calls find out that their connection was deleted, deauthorized or changed while they had a token, or
+// were refused with it: nobody is asked for a token with what it was, and none is kept.
+func TestConnectionGoesDuringCall(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Manager) error{
+		"deleted":      func(m *Manager) error { _, err := m.DeleteConnection(context.Background(), at("c")); return err },
+		"deauthorized": func(m *Manager) error { _, err := m.DeauthorizeConnection(context.Background(), at("c")); return err },
+		"changed": func(m *Manager) error {
+			_, err := m.UpdateConnection(context.Background(), at("c"), func(c *Connection) error { c.Token.ClientSecret = "hunter33"; return nil })
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				i := &issuer{}
+				tokens := serve(t, i)
+				m := newManager(t, tokens)
+				if _, err := m.CreateConnection(t.Context(), at("c"), oauth()); err != nil {
+					t.Fatal(err)
+				}
+				caller, err := NewCaller(at("d"), Destination{Connection: "c", URL: "http://issuer/api", Method: "GET"}, m.definitions, tokens.client, tokens)
+				if err != nil {
+					t.Fatal(err)
+				}
+				i.set(func(n int, w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/token" {
+						grants(time.Hour)(n, w, r)
+						return
+					}
+					if err := change(m); err != nil {
+						t.Error(err)
+					}
+					w.WriteHeader(401)
+				})
+				a := caller.authorization()
+				called, err := caller.Call(t.Context(), &endpoint.Delivery{}, nil)
+				if err != nil || called.Status != 401 || len(i.got()) != 2 || len(tokens.held) != 0 {
+					t.Errorf("%+v %v; %d requests, %d tokens are held", called, err, len(i.got()), len(tokens.held))
+				}
+				// A call that has looked at the connection just before.
+				if caller.callWithToken(t.Context(), a, endpoint.Request{URL: "http://issuer/token", Header: http.Header{}}, &called); len(tokens.held) != 0 {
+					t.Errorf("%d tokens are held", len(tokens.held))
+				}
+			})
+		})
+	}
 }
 
 func TestTokenOfAnotherState(t *testing.T) {

@@ -127,7 +127,7 @@ func (d *Destination) Validate(name string) error {
 }
 
 // Validate returns nil, or every [*InvalidError] joined, of a connection of that name. What its kind of authorization does not
-// use must not be there.
+// use must not be there. What is secret must have a value, unless the connection was deauthorized, which forgets them.
 func (c *Connection) Validate(name string) error {
 	var p problems
 	p.name(name)
@@ -140,7 +140,7 @@ func (c *Connection) Validate(name string) error {
 	default:
 		p.add("authorization", "%.32q is unknown; it is %s, %s or %s", string(c.Authorization), Basic, APIKey, OAuth)
 	}
-	c.Parameters.validate(&p, "parameters")
+	c.Parameters.validate(&p, "parameters", c.usable())
 	return p.join()
 }
 
@@ -151,6 +151,11 @@ func (c *Connection) validateAuthorization(p *problems) {
 		}
 		return c.Authorization == of
 	}
+	secret := func(field, text string) {
+		if text != "" || c.usable() {
+			p.required(field, text)
+		}
+	}
 	if only("username", c.Username != "", Basic) {
 		p.required("username", c.Username)
 		if strings.Contains(c.Username, ":") {
@@ -158,7 +163,7 @@ func (c *Connection) validateAuthorization(p *problems) {
 		}
 	}
 	if only("password", c.Password != "", Basic) {
-		p.required("password", c.Password)
+		secret("password", c.Password)
 	}
 	if only("key_name", c.KeyName != "", APIKey) {
 		if c.KeyName == "" {
@@ -168,7 +173,7 @@ func (c *Connection) validateAuthorization(p *problems) {
 		}
 	}
 	if only("key_value", c.KeyValue != "", APIKey) {
-		p.required("key_value", c.KeyValue)
+		secret("key_value", c.KeyValue)
 	}
 	switch t := c.Token; {
 	case !only("token", t != nil, OAuth):
@@ -183,8 +188,8 @@ func (c *Connection) validateAuthorization(p *problems) {
 			p.add("token.method", "%.16q is unknown; methods are %s", t.Method, strings.Join(TokenMethods(), ", "))
 		}
 		p.required("token.client_id", t.ClientID)
-		p.required("token.client_secret", t.ClientSecret)
-		t.Parameters.validate(p, "token.parameters")
+		secret("token.client_secret", t.ClientSecret)
+		t.Parameters.validate(p, "token.parameters", c.usable())
 	}
 }
 
@@ -198,7 +203,8 @@ func (p *problems) headerName(field, name string) {
 	}
 }
 
-func (ps *Parameters) validate(p *problems, at string) {
+// validate checks parameters; secrets says that those that are secret must have values.
+func (ps *Parameters) validate(p *problems, at string, secrets bool) {
 	each := func(kind string, all []Parameter, check func(field string, one *Parameter)) {
 		if len(all) > MaxParameters {
 			p.add(at+"."+kind, "has %d entries; the maximum is %d", len(all), MaxParameters)
@@ -208,6 +214,9 @@ func (ps *Parameters) validate(p *problems, at string) {
 			if all[i].Key == "" {
 				p.add(field+".key", "is required")
 				continue
+			}
+			if all[i].Secret && all[i].Value == "" && secrets {
+				p.add(field+".value", "is required, since it is marked as secret")
 			}
 			check(field, &all[i])
 		}

@@ -17,7 +17,6 @@ import (
 const (
 	MaxResponseBody   = 64 << 10
 	MaxResponseHeader = 64 << 10
-	maxLocation       = 2 << 10
 )
 
 // ClientConfig has a client's settings. The zero value is usable: public addresses for API-made endpoints, the system's
@@ -177,7 +176,7 @@ type Result struct {
 	Body       []byte        // its first 64 KiB at most; the caller owns it
 	Truncated  bool          // Body is not all of it
 	RetryAfter time.Duration // what the endpoint asked for, 0 to MaxDelay; 0 also when it did not ask; negative when it said a negative number
-	Location   string        // of a 3xx, as sent, at most 2 KiB
+	Location   string        // of a 3xx, as sent and as long; Reason shows the first 2 KiB
 	Sent       http.Header   // the request's headers as they were sent, with what is secret in them; nil if it could not be built. Only read
 	Phases     Phases
 }
@@ -311,7 +310,7 @@ func try(t *http.Transport, req *http.Request, tr *tracer, format Format) Result
 		res.RetryAfter = retryAfter(resp.Header, time.Now())
 	}
 	if res.Class == ClassRedirect {
-		res.Location = clip(resp.Header.Get("Location"), maxLocation)
+		res.Location = resp.Header.Get("Location")
 	}
 	if resp.StatusCode == http.StatusSwitchingProtocols { // its body is the connection itself, and without an end
 		return res

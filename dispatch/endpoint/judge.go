@@ -156,7 +156,11 @@ func Decide(r Result, p RetryPolicy, h History, now time.Time, rnd func() float6
 	return s
 }
 
-// Reason says in one sentence what came of the attempt.
+// maxLocation is how much of a Location a reason shows.
+const maxLocation = 2 << 10
+
+// Reason says in one sentence what came of the attempt. It cuts what is long: whoever replaces secrets in a result does so before, for
+// half a secret is not found.
 func (r Result) Reason() string {
 	answered := func() string {
 		said := "answered " + strconv.Itoa(r.Status)
@@ -181,7 +185,7 @@ func (r Result) Reason() string {
 		if r.Location == "" {
 			return answered() + "; redirects are not followed"
 		}
-		return answered() + " to " + r.Location + "; redirects are not followed"
+		return answered() + " to " + clip(r.Location, maxLocation) + "; redirects are not followed"
 	case ClassFunction:
 		return "the function failed (" + LambdaFunctionError + ": " + clip(r.Header.Get(LambdaFunctionError), 64) + ")"
 	case ClassBody:

@@ -117,6 +117,40 @@ func TestConnectionsAreChanged(t *testing.T) {
 	}
 }
 
+// TestConnectionsAreAuthorizedAnew with all the secrets that deauthorizing has forgotten.
+func TestConnectionsAreAuthorizedAnew(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	state := func(update string) string {
+		return awstest.Decode[describedConnection](e.OK("UpdateConnection", `{"Name":"c",`+update+`}`)).ConnectionState
+	}
+	e.OK("CreateConnection", `{"Name":"c",`+oauthAuth+`}`)
+	e.OK("DeauthorizeConnection", `{"Name":"c"}`)
+	if got := state(`"Description":"d"`); got != "DEAUTHORIZED" {
+		t.Errorf("after a description it is %s", got)
+	}
+	const client = `"ClientParameters":{"ClientID":"id","ClientSecret":"hunter3"}`
+	for update, told := range map[string]string{
+		`"AuthParameters":{"InvocationHttpParameters":` + added + `}`:                    "Parameter AuthParameters.OAuthParameters must be specified completely for the authorization type OAUTH_CLIENT_CREDENTIALS.",
+		`"AuthParameters":{"OAuthParameters":{` + client + `}}`:                          "token.parameters.header[1].value is required, since it is marked as secret.",
+		`"AuthParameters":{"OAuthParameters":{` + client + `,"OAuthHttpParameters":{}}}`: "parameters.header[1].value is required, since it is marked as secret.",
+		keyAuth: "parameters.header[1].value is required, since it is marked as secret.",
+	} {
+		e.Refuse("UpdateConnection", `{"Name":"c",`+update+`}`, validationError, told)
+	}
+	a := e.OK("DescribeConnection", `{"Name":"c"}`)
+	if got := awstest.Decode[describedConnection](a); got.ConnectionState != "DEAUTHORIZED" || got.Description != "d" || !strings.Contains(a.Body, shown) {
+		t.Errorf("it is %s", a.Body)
+	}
+	if got := state(`"AuthParameters":{"OAuthParameters":{` + client + `,"OAuthHttpParameters":` + added + `},"InvocationHttpParameters":` + added + `}`); got != "AUTHORIZING" {
+		t.Errorf("with all it is %s", got)
+	}
+	e.OK("DeauthorizeConnection", `{"Name":"c"}`)
+	if got := state(strings.Replace(keyAuth, `"AuthParameters":{`, `"AuthParameters":{"InvocationHttpParameters":{},`, 1)); got != "AUTHORIZED" {
+		t.Errorf("with another authorization it is %s", got)
+	}
+}
+
 func TestBadConnections(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

@@ -2,6 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
+	"slices"
 
 	"github.com/signalbox-mq/signalbox/dispatch/destination"
 	"github.com/signalbox-mq/signalbox/rules"
@@ -31,8 +34,24 @@ func (d *decoder) destinations(root place, known names, doc *document) {
 
 // toDestination checks a target that is an API destination.
 func (d *decoder) toDestination(at place, known names, t *rules.Target, c *Config) {
-	if t.APIDestination == "" || t.Account != "" || t.Region != "" {
-		return // or it is not in the file
+	if t.APIDestination == "" {
+		return
+	}
+	if t.HTTP != nil {
+		seen := map[string]string{}
+		for _, name := range slices.Sorted(maps.Keys(t.HTTP.Header)) {
+			canonical := http.CanonicalHeaderKey(name)
+			switch other := seen[canonical]; {
+			case destination.ReservedHeader(name):
+				d.wrong(at, "http.header."+name, "is set by Signalbox and can not be replaced")
+			case other != "":
+				d.wrong(at, "http.header."+name, "is the same header as "+other)
+			}
+			seen[canonical] = name
+		}
+	}
+	if t.Account != "" || t.Region != "" {
+		return // it is not in the file
 	}
 	d.refer(at, "api_destination", known, rules.KindAPIDestination, t.APIDestination)
 	def, ok := c.Destinations[t.APIDestination]
@@ -49,14 +68,6 @@ func (d *decoder) toDestination(at place, known names, t *rules.Target, c *Confi
 			field = "api_destination"
 		}
 		d.wrong(at, field, fmt.Sprintf("gives %d values for the path; the URL of the API destination has %d asterisks", given, n))
-	}
-	if t.HTTP == nil {
-		return
-	}
-	for name := range t.HTTP.Header {
-		if destination.ReservedHeader(name) {
-			d.wrong(at, "http.header."+name, "is set by Signalbox and can not be replaced")
-		}
 	}
 }
 
