@@ -83,6 +83,8 @@ type Subscription struct {
 	Account string `json:"account,omitempty" yaml:"account"`
 	Region  string `json:"region,omitempty" yaml:"region"`
 	// Filter is a filter policy; empty passes everything.
+	// Qualifier tells subscriptions of one function apart, as the versions in ARNs of Lambda functions do. Nothing else comes of it.
+	Qualifier string `json:"qualifier,omitempty" yaml:"-"`
 	Filter json.RawMessage `json:"filter,omitempty" yaml:"filter"`
 	// FilterScope is "attributes" (the default) or "body".
 	FilterScope string `json:"filter_scope,omitempty" yaml:"filter_scope"`
