@@ -187,6 +187,21 @@ func TestSNSRedrive(t *testing.T) {
 	if body != "astray" || len(attributes) != 1 || attributes["to"] != "nowhere" {
 		t.Errorf("the dead letter is %s with the attributes %v", body, attributes)
 	}
+	// A dead-letter queue that is not there: the built-in one has it, with the reason, whether nothing was called or somebody in vain.
+	missing := `{"deadLetterTargetArn": "` + s.queues.arn("missing") + `"}`
+	s.subscribe(arn, "sqs", "arn:aws:sqs:us-east-1:000000000000:nowhere-else", "RawMessageDelivery", "true", "FilterPolicy", `{"to": ["nowhere else"]}`, "RedrivePolicy", missing)
+	s.publish(arn, "astray too", "to", "nowhere else")
+	if m := r.ReceiveOne("dead-letters"); m.Body != "astray too" || m.Attribute("ERROR_CODE") != "NO_RESOURCE" || m.Attribute("to") != "nowhere else" {
+		t.Errorf("the built-in queue has %+v", m)
+	}
+	refusing := s.subscribe(s.topic("other"), "http", c.URL("/refusing"), "RawMessageDelivery", "true", "RedrivePolicy", missing)
+	_, confirmation = snsRequest(t, c, "/refusing", 1)
+	visit(t, client, confirmation.SubscribeURL)
+	c.Script("/refusing", harness.Reply{Status: 403})
+	s.publish(refusing[:strings.LastIndex(refusing, ":")], "refused")
+	if m := r.ReceiveOne("dead-letters"); m.Body != "refused" || m.Attribute("ERROR_CODE") != "NO_PERMISSIONS" || m.Attribute("TARGET_ARN") != refusing {
+		t.Errorf("the built-in queue has %+v", m)
+	}
 }
 
 // TestSNSFunction invokes a function as SNS invokes Lambda functions.
