@@ -68,6 +68,9 @@ func (d *Dispatcher) callees(kind string) callees {
 			if err != nil {
 				return nil, 0, err
 			}
+			if kind == KindSubscription && !defined.Value.Managed && d.cfg.DeliveredBelow500 {
+				defined.Value.Retry.DeliveredBelow500 = true
+			}
 			s, err := newSpec(defined.Value, name.Name)
 			return s, defined.ID, err
 		},

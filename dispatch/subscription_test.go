@@ -118,6 +118,33 @@ func TestVerbatimOnTheWire(t *testing.T) {
 	})
 }
 
+// Which answers count as delivered is the router's to say for what clients made, and the file's for what is in it.
+func TestSuccessBelow500(t *testing.T) {
+	virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {
+		serve("gone", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) })
+		made := func(name string, managed, below500 bool) {
+			def := endpoint.Endpoint{Name: name, URL: "http://gone/", Managed: managed}
+			(*endpoint.DeliveryPolicy)(nil).Apply(&def)
+			def.Retry.DeliveredBelow500 = below500
+			e.notify(e.define("alerts/"+name, def), 1, func(d *endpoint.Delivery) { d.Subscription = name })
+		}
+		made("client", false, false)
+		made("strict", true, false)
+		made("lenient", true, true)
+		e.cfg.DeliveredBelow500 = true
+		e.start()
+		over(time.Second)
+		want := map[string]dispatch.Outcome{
+			"client": dispatch.OutcomeDelivered, "strict": dispatch.OutcomeDeadLettered, "lenient": dispatch.OutcomeDelivered,
+		}
+		for _, a := range e.awaitAttempts(3) {
+			if a.Outcome != want[a.Subscription] || a.Status != http.StatusGone || a.Class != endpoint.ClassHTTP || a.Reason == "" {
+				t.Errorf("%s: %+v", a.Subscription, a)
+			}
+		}
+	})
+}
+
 // A function that a topic gives a body of the topic's own stays the function it is.
 func TestVerbatimToFunction(t *testing.T) {
 	virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {

@@ -226,7 +226,10 @@ func (t *Teller) ended(ctx context.Context, name catalog.Name, attempts []dispat
 	}
 	told.Reason = last.Reason
 	if last.Outcome == dispatch.OutcomeDelivered {
-		told.Status, told.Reason = Delivered, ""
+		told.Status = Delivered
+		if last.Class == endpoint.ClassNone {
+			told.Reason = "" // otherwise it says why such an answer counts
+		}
 		if told.Kind == rules.KindTopic {
 			told.PassedOn = &PassedOn{Kind: KindMessage, ID: topic.PassedOnID(told.ID).String()}
 		}

@@ -107,6 +107,23 @@ func TestSubscription(t *testing.T) {
 	})
 }
 
+// What counts as delivered although the endpoint answered otherwise says so, also without the attempts.
+func TestDeliveredBelow500(t *testing.T) {
+	virtual(t, func(t *testing.T, e *env) {
+		e.topic("alerts")
+		e.serve("hook", slowly(http.StatusNotFound, "who?"))
+		e.subscription("hook", endpoint.Endpoint{Retry: endpoint.RetryPolicy{DeliveredBelow500: true}})
+		over(0)
+		message, _ := e.notify("")
+		over(time.Second)
+		const why = "answered 404 Not Found; here 200 to 499 counts as delivered"
+		d := e.only(message)
+		if d.Status != story.Delivered || d.Reason != why || len(d.Attempts) != 1 || d.Attempts[0].Status != http.StatusNotFound || d.Attempts[0].Reason != why {
+			t.Errorf("%s", text(t, e.story(message)))
+		}
+	})
+}
+
 // What is for its endpoint alone is dropped, and its story says so.
 func TestDropped(t *testing.T) {
 	virtual(t, func(t *testing.T, e *env) {

@@ -187,6 +187,67 @@ func TestSNSRedrive(t *testing.T) {
 	if body != "astray" || len(attributes) != 1 || attributes["to"] != "nowhere" {
 		t.Errorf("the dead letter is %s with the attributes %v", body, attributes)
 	}
+	// A dead-letter queue that is not there: the built-in one has it, with the reason, whether nothing was called or somebody in vain.
+	missing := `{"deadLetterTargetArn": "` + s.queues.arn("missing") + `"}`
+	s.subscribe(arn, "sqs", "arn:aws:sqs:us-east-1:000000000000:nowhere-else", "RawMessageDelivery", "true", "FilterPolicy", `{"to": ["nowhere else"]}`, "RedrivePolicy", missing)
+	s.publish(arn, "astray too", "to", "nowhere else")
+	if m := r.ReceiveOne("dead-letters"); m.Body != "astray too" || m.Attribute("ERROR_CODE") != "NO_RESOURCE" || m.Attribute("to") != "nowhere else" {
+		t.Errorf("the built-in queue has %+v", m)
+	}
+	refusing := s.subscribe(s.topic("other"), "http", c.URL("/refusing"), "RawMessageDelivery", "true", "RedrivePolicy", missing)
+	_, confirmation = snsRequest(t, c, "/refusing", 1)
+	visit(t, client, confirmation.SubscribeURL)
+	c.Script("/refusing", harness.Reply{Status: 403})
+	s.publish(refusing[:strings.LastIndex(refusing, ":")], "refused")
+	if m := r.ReceiveOne("dead-letters"); m.Body != "refused" || m.Attribute("ERROR_CODE") != "NO_PERMISSIONS" || m.Attribute("TARGET_ARN") != refusing {
+		t.Errorf("the built-in queue has %+v", m)
+	}
+}
+
+// TestSNSSuccess has endpoints that answer 404, once by the default and once where the file says that it counts as delivered, of its
+// own subscription and of those that clients make.
+func TestSNSSuccess(t *testing.T) {
+	t.Parallel()
+	c := harness.NewCollector(t)
+	file := openEgress + `
+topics:
+  filed: {subscriptions: [{url: "` + c.URL("/filed") + `", success: 200-499}, {url: "` + c.URL("/strict") + `"}]}
+`
+	for _, path := range []string{"/filed", "/strict", "/client"} {
+		c.Script(path, harness.Reply{Status: http.StatusNotFound})
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	ends := func(r *harness.Router, id, subscription, status string) {
+		t.Helper()
+		harness.Until(t, subscription+" to be "+status, func() (bool, string) {
+			answer := r.Do(http.MethodGet, "/v1/events/"+id, nil, "")
+			var told struct{ Deliveries []storyDelivery }
+			mustJSON(t, string(answer.Body), &told)
+			for _, d := range told.Deliveries {
+				if strings.HasSuffix(d.Name, subscription) && d.Status == status {
+					said := strings.Contains(d.Reason, "404") && strings.Contains(d.Reason, "counts as delivered")
+					if said != (status == "delivered") || len(d.Attempts) != 1 || d.Attempts[0].Status != 404 || d.Attempts[0].Reason != d.Reason {
+						t.Errorf("%s: %+v", subscription, d)
+					}
+					return true, ""
+				}
+			}
+			return false, string(answer.Body)
+		})
+	}
+	for i, setting := range []string{"", "aws: {http_success: 200-499}\n"} {
+		r := harness.Start(t, harness.Options{Config: file + setting})
+		s := newSNSScene(t, r, "success")
+		arn := s.topic("t")
+		subscription := s.subscribe(arn, "http", c.URL("/client"))
+		_, confirmation := snsRequest(t, c, "/client", 2*i+1)
+		visit(t, client, confirmation.SubscribeURL)
+		id := s.publish(arn, "hello")
+		ends(r, id, subscription[strings.LastIndex(subscription, ":")+1:], []string{"dead-lettered", "delivered"}[i])
+		id = s.publish("arn:aws:sns:us-east-1:000000000000:filed", "hello")
+		ends(r, id, "filed/url:"+c.URL("/filed"), "delivered")
+		ends(r, id, "filed/url:"+c.URL("/strict"), "dead-lettered")
+	}
 }
 
 // TestSNSFunction invokes a function as SNS invokes Lambda functions.

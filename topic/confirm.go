@@ -178,7 +178,7 @@ func (t *Topics) updateOnce(ctx context.Context, topic catalog.Name, uuid string
 	_, next.ID = SplitSubscriptionName(found.Name)
 	next.Pending, next.Token = found.Value.Pending, found.Value.Token
 	if was := found.Value; next.Queue != was.Queue || next.Function != was.Function || next.URL != was.URL ||
-		next.Account != was.Account || next.Region != was.Region {
+		next.Qualifier != was.Qualifier || next.Account != was.Account || next.Region != was.Region {
 		return fail(&InvalidError{Field: "queue", Reason: "or what else the receiver is can not be changed"})
 	}
 	if err := next.Validate(&state.def); err != nil {

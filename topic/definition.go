@@ -71,12 +71,20 @@ const (
 	ScopeBody       = "body"
 )
 
+// What answers of a URL count as delivered. AWS's documentation of SNS has it both ways. 429 and 5xx are tried again with either.
+const (
+	Success2xx      = "2xx"
+	SuccessBelow500 = "200-499"
+)
+
 // Subscription is one receiver of a topic's messages: exactly one of Queue, Function and URL is set.
 type Subscription struct {
 	// ID tells the subscriptions of a topic apart. Empty means "kind:name", as in "queue:orders".
 	ID       string `json:"id,omitempty" yaml:"id"`
 	Queue    string `json:"queue,omitempty" yaml:"queue"`
 	Function string `json:"function,omitempty" yaml:"function"`
+	// Qualifier tells subscriptions of one function apart, as the versions in ARNs of Lambda functions do. Nothing else comes of it.
+	Qualifier string `json:"qualifier,omitempty" yaml:"-"`
 	// URL is called over HTTP as SNS does. A FIFO topic has no such subscriptions.
 	URL string `json:"url,omitempty" yaml:"url"`
 	// Account and Region are those of the queue or function; empty for the topic's.
@@ -94,6 +102,8 @@ type Subscription struct {
 	DeadLetter string                `json:"dead_letter,omitempty" yaml:"dead_letter"`
 	// DeliveryPolicy, of a URL, in the form of SNS, replaces what the topic's says, if that lets it.
 	DeliveryPolicy json.RawMessage `json:"delivery_policy,omitempty" yaml:"delivery_policy"`
+	// Success, of a URL, is which answers count as delivered: Success2xx (the default) or SuccessBelow500.
+	Success string `json:"success,omitempty" yaml:"success"`
 	// AsSNS gives a function the event that SNS invokes Lambda functions with, {"Records":[…]}, instead of an event.
 	AsSNS bool `json:"as_sns,omitempty" yaml:"-"`
 	// Bare leaves dead letters exactly what the subscriber would have got, without attributes that say why.

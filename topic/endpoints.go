@@ -22,6 +22,7 @@ func EndpointOf(topic catalog.Name, t *Topic, s *Subscription, managed bool) end
 func (p topicPolicy) endpoint(topic catalog.Name, s *Subscription, managed bool) endpoint.Endpoint {
 	e := endpoint.Endpoint{Name: s.UUID(topic), URL: s.URL, Managed: managed}
 	p.of(s).Apply(&e)
+	e.Retry.DeliveredBelow500 = s.Success == SuccessBelow500
 	return e
 }
 

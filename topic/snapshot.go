@@ -49,6 +49,7 @@ type topicState struct {
 type subscription struct {
 	id, uuid         string
 	kind, name       string
+	qualifier        string
 	account, region  string // the receiver's; empty for the topic's
 	raw, asSNS, bare bool
 	pending, removed bool
@@ -73,11 +74,11 @@ func (s *subscription) unfiltered() bool { return s.matches() && s.filter == nil
 
 // receiver is the key of who gets what it matches, in a topic's receivers.
 func (s *subscription) receiver() string {
-	return receiverKey(s.kind, s.account, s.region, s.name)
+	return receiverKey(s.kind, s.account, s.region, s.name, s.qualifier)
 }
 
-func receiverKey(kind, account, region, name string) string {
-	return kind + "\x00" + account + "\x00" + region + "\x00" + name
+func receiverKey(kind, account, region, name, qualifier string) string {
+	return kind + "\x00" + account + "\x00" + region + "\x00" + name + "\x00" + qualifier
 }
 
 // build makes the snapshot that follows prev, by the rules of catalog.Build.

@@ -312,6 +312,12 @@ func TestDeclaredURL(t *testing.T) {
 	if err := called.Validate(); err != nil || !called.Managed || len(called.Retry.Schedule) != 7 {
 		t.Errorf("%+v, %v", called, err)
 	}
+	for success, below500 := range map[string]bool{topic.Success2xx: false, topic.SuccessBelow500: true} {
+		s := topic.Subscription{URL: s.URL, Success: success}
+		if e := topic.EndpointOf(named("filed"), &def, &s, true); called.Retry.DeliveredBelow500 || e.Retry.DeliveredBelow500 != below500 {
+			t.Errorf("%s: %+v", success, e.Retry)
+		}
+	}
 	e.declare(e.defined.Declaring(named("filed"), def), e.subscriptions.Declaring(name, s), e.topicsEndpoints().Declaring(name, called))
 	got := e.publish(topic.Publish{Topic: named("filed"), Messages: []topic.Message{{Body: []byte("x")}}})[0]
 	record, _ := e.definitions.Get(endpoint.SubscriptionTable, name)

@@ -54,7 +54,7 @@ func (t *Topics) SubscribeLike(
 ) (e SubscriptionEntry, created bool, err error) {
 	s.Pending, s.Token, s.Feed = nil, "", nil
 	kind, name := s.Receiver()
-	key := receiverKey(kind, s.Account, s.Region, name)
+	key := receiverKey(kind, s.Account, s.Region, name, s.Qualifier)
 	lock := topic.String() + "\x00" + key
 	if strings.HasSuffix(topic.Name, fifoSuffix) {
 		lock = topic.String() // whose subscriptions are counted

@@ -138,7 +138,7 @@ func (s *Subscription) Receiver() (kind, name string) {
 func compile(def *Subscription, of *Topic) (*subscription, error) {
 	s := &subscription{
 		id: def.SubscriptionID(), raw: def.Raw == nil || *def.Raw, retry: def.Retry, deadLetter: def.DeadLetter,
-		account: def.Account, region: def.Region, asSNS: def.AsSNS, bare: def.Bare, feed: def.Feed,
+		qualifier: def.Qualifier, account: def.Account, region: def.Region, asSNS: def.AsSNS, bare: def.Bare, feed: def.Feed,
 		pending: def.Pending != nil, removed: def.Pending != nil && def.Pending.Removed,
 	}
 	var errs []error
@@ -217,6 +217,14 @@ func (s *Subscription) receiverErrors(kind string, of *Topic) []error {
 			bad("account", "and region are only for queues and functions")
 		}
 		errs = append(errs, under("delivery_policy", validateSubscriptionPolicy(s.DeliveryPolicy))...)
+		switch s.Success {
+		case "", Success2xx, SuccessBelow500:
+		default:
+			bad("success", "must be %s or %s, not %q", Success2xx, SuccessBelow500, s.Success)
+		}
+	}
+	if kind != "" && kind != KindHTTP && s.Success != "" {
+		bad("success", "is only for URLs")
 	}
 	if kind != "" && kind != KindHTTP && len(s.DeliveryPolicy) > 0 {
 		bad("delivery_policy", "is only for URLs")

@@ -34,6 +34,7 @@ func TestSubscriptionValidate(t *testing.T) {
 	for _, s := range []topic.Subscription{
 		{Queue: "orders"},
 		{Queue: "orders", Raw: new(false), DeadLetter: "failed"},
+		{URL: "https://example.com/"}, {URL: "https://example.com/", Success: "2xx"}, {URL: "https://example.com/", Success: "200-499"},
 		{Function: "pager", ID: "on-call.1:x/y", DeadLetter: "failed.fifo", Retry: &endpoint.RetryPolicy{Schedule: []duration.Duration{}}},
 		{Queue: "orders", Filter: []byte(`{"severity":["high","critical"]}`)},
 		{Queue: "orders", Filter: []byte(`{"a":{"b":["x"]}}`), FilterScope: "body"},
@@ -58,6 +59,8 @@ func TestSubscriptionFaults(t *testing.T) {
 		{"queue's name", topic.Subscription{Queue: "a b"}, []string{`queue "a b" must be 1 to 80 letters, digits, hyphens and underscores`}},
 		{"for queues only", topic.Subscription{Function: "f", Raw: new(true)}, []string{"raw is only for queues and URLs; what a function gets is its format"}},
 		{"for functions only", topic.Subscription{Queue: "q", Retry: &endpoint.RetryPolicy{}}, []string{"retry is only for functions"}},
+		{"for URLs only", topic.Subscription{Queue: "q", Success: "2xx"}, []string{"success is only for URLs"}},
+		{"success", topic.Subscription{URL: "https://example.com/", Success: "4xx"}, []string{`success must be 2xx or 200-499, not "4xx"`}},
 		{"everything", topic.Subscription{
 			ID: "a b", Function: "f", DeadLetter: "d/", FilterScope: "head", Filter: []byte("{"),
 			Retry: &endpoint.RetryPolicy{Schedule: []duration.Duration{-1}, MaxAge: -1},

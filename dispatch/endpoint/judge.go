@@ -35,6 +35,7 @@ type Verdict struct {
 // Judge says what a result means, by its error class, its status and the policy's lists of statuses. It is pure.
 //
 //	none (2xx)                                                     delivered
+//	http, redirect: below 500 but 429, by DeliveredBelow500        delivered, with a reason that says so
 //	http, redirect: a status of PermanentStatuses                  permanent
 //	http: 410                                                      disable
 //	http, redirect: any other                                      retry
@@ -45,7 +46,11 @@ type Verdict struct {
 //
 // DNS and connection errors are retried like any other: names and hosts come back. A class that is not of the set is retried.
 func Judge(r Result, p RetryPolicy) Verdict {
-	return Verdict{Kind: judgeKind(r, p), Class: r.Class, Reason: r.Reason()}
+	v := Verdict{Kind: judgeKind(r, p), Class: r.Class, Reason: r.Reason()}
+	if v.Kind == Delivered && r.Class != ClassNone {
+		v.Reason += "; here 200 to 499 counts as delivered"
+	}
+	return v
 }
 
 func judgeKind(r Result, p RetryPolicy) Kind {
@@ -62,6 +67,8 @@ func judgeKind(r Result, p RetryPolicy) Kind {
 		}
 	case ClassHTTP, ClassRedirect:
 		switch {
+		case p.DeliveredBelow500 && r.Status < 500 && r.Status != http.StatusTooManyRequests:
+			return Delivered
 		case p.permanentStatus(r.Status):
 			return Permanent
 		case r.Status == http.StatusGone && !p.EventBridge:

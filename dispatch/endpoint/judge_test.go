@@ -106,6 +106,26 @@ func TestJudgeStatus(t *testing.T) {
 	}
 }
 
+func TestJudgeBelow500(t *testing.T) {
+	t.Parallel()
+	p := endpoint.RetryPolicy{PermanentStatuses: []int{404, 429}, DeliveredBelow500: true}
+	for status := 100; status <= 999; status++ {
+		r := endpoint.Result{Class: endpoint.Classify(status, nil, ""), Status: status}
+		v := endpoint.Judge(r, p)
+		if want := status >= 200 && status < 500 && status != 429; (v.Kind == endpoint.Delivered) != want || v.Class != r.Class {
+			t.Errorf("%d: %+v", status, v)
+		}
+		if said := strings.HasSuffix(v.Reason, "; here 200 to 499 counts as delivered"); said != (v.Kind == endpoint.Delivered && status >= 300) {
+			t.Errorf("%d: %s", status, v.Reason)
+		}
+	}
+	for _, class := range []endpoint.ErrorClass{endpoint.ClassBody, endpoint.ClassTimeout} { // an answer that is not whole is none
+		if v := endpoint.Judge(endpoint.Result{Class: class, Status: 404}, p); v.Kind != endpoint.Retry {
+			t.Errorf("%s: %+v", class, v)
+		}
+	}
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	status := func(s int) endpoint.Result {

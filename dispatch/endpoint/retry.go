@@ -54,6 +54,9 @@ type RetryPolicy struct {
 	PermanentStatuses []int `json:"permanent_statuses,omitzero" yaml:"permanent_statuses"`
 	// EventBridge has the policy mean what EventBridge's do; see EventBridgeRetry, which sets it.
 	EventBridge bool `json:"eventbridge,omitempty" yaml:"-"`
+	// DeliveredBelow500 has any answer from 200 to 499 but 429 count as delivered. It is for subscriptions of SNS, whose documentation
+	// says so in one place, and in another that 4xx is a failure.
+	DeliveredBelow500 bool `json:"delivered_below_500,omitempty" yaml:"-"`
 }
 
 // Exponential is a schedule by formula: the delay after attempt n is Min × Factor^(n-1), at most Max.

@@ -154,6 +154,33 @@ func TestSubscribeAgain(t *testing.T) {
 	}
 }
 
+// TestSubscribeQualified: a version or alias of a function is another endpoint than the function and than the next one.
+func TestSubscribeQualified(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.topic("t")
+	const function = "arn:aws:lambda:us-east-1:000000000000:function:f"
+	seen := map[string]string{}
+	for range 2 {
+		for _, endpoint := range []string{function, function + ":1", function + ":live", function + ":$LATEST"} {
+			arn := e.ok("Subscribe", subscribeInput("t", "lambda", endpoint, "")).Text("SubscriptionArn")
+			if was, again := seen[arn]; again && was != endpoint {
+				t.Errorf("%s is the subscription of %s", endpoint, was)
+			}
+			seen[arn] = endpoint
+			if got := e.attributes(arn)["Endpoint"]; got != endpoint {
+				t.Errorf("%s has the endpoint %s", endpoint, got)
+			}
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("the subscriptions are %v", seen)
+	}
+	for _, endpoint := range []string{function + ":", function + ":a:b", function + ":a b"} {
+		e.call("Subscribe", subscribeInput("t", "lambda", endpoint, "")).Is(endpoint, invalidParameter, "Invalid parameter: Lambda endpoint ARN")
+	}
+}
+
 // TestSubscribePendingAgain: a URL that is pending is sent another confirmation, unless it is subscribed with other attributes: then
 // nothing happens at all.
 func TestSubscribePendingAgain(t *testing.T) {

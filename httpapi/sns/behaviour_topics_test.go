@@ -170,6 +170,7 @@ func TestSetTopicAttributes(t *testing.T) {
 	for _, x := range []struct{ arn, name, value, message string }{
 		{plain, "Colour", "red", "AttributeName"}, {plain, "TopicArn", "x", "AttributeName"}, {fifo, "FifoTopic", "true", "AttributeName"},
 		{plain, "DisplayName", strings.Repeat("a", 101), "DisplayName: must not be longer than 100 characters"},
+		{plain, "DisplayName", "two\nlines", "DisplayName: must not have control characters"},
 		{plain, "Policy", "{", "Policy: failed to parse JSON."},
 		{plain, "SignatureVersion", "3", "SignatureVersion: Invalid value [3]. Must be 1 or 2."},
 		{plain, "TracingConfig", "On", "TracingConfig: Invalid value [On]. Must be PassThrough or Active."},

@@ -68,16 +68,18 @@ func queueReceiver(of *topic.Entry, arn string) (topic.Subscription, error) {
 func functionReceiver(of *topic.Entry, arn string) (topic.Subscription, error) {
 	a, err := awsapi.ParseARN(arn)
 	name, ok := strings.CutPrefix(a.Resource, functionPrefix)
-	name, _, qualified := strings.Cut(name, ":")
-	if err != nil || a.Service != protocolLambda || !awsapi.IsAccount(a.Account) || a.Region == "" || !ok || name == "" {
+	name, qualifier, qualified := strings.Cut(name, ":")
+	if err != nil || a.Service != protocolLambda || !awsapi.IsAccount(a.Account) || a.Region == "" || !ok || name == "" || qualified && !isQualifier(qualifier) {
 		return topic.Subscription{}, invalidParameter("Lambda endpoint ARN")
 	}
-	s := topic.Subscription{Function: name, AsSNS: true}
+	s := topic.Subscription{Function: name, Qualifier: qualifier, AsSNS: true}
 	s.Account, s.Region = elsewhere(of.Name, catalog.Name{Account: a.Account, Region: a.Region})
-	if qualified {
-		keep(&s.Kept, endpointAttribute, arn)
-	}
 	return s, nil
+}
+
+// isQualifier says whether text can be a version or an alias of a Lambda function.
+func isQualifier(text string) bool {
+	return text == "$LATEST" || len(text) <= 128 && awsapi.IsLabel(text)
 }
 
 // queueOf is the queue that an ARN names.
@@ -120,7 +122,11 @@ func endpointOf(of catalog.Name, s *topic.Subscription) string {
 	case s.Queue != "":
 		return otherARN(protocolSQS, of, s.Account, s.Region, s.Queue)
 	case s.Function != "":
-		return otherARN(protocolLambda, of, s.Account, s.Region, functionPrefix+s.Function)
+		resource := functionPrefix + s.Function
+		if s.Qualifier != "" {
+			resource += ":" + s.Qualifier
+		}
+		return otherARN(protocolLambda, of, s.Account, s.Region, resource)
 	}
 	return withoutPassword(s.URL)
 }

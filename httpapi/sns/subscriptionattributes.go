@@ -56,7 +56,7 @@ var subscriptionAttributes = [...]subscriptionAttribute{
 		return keptJSON(f.Subscription.Kept, deliveryPolicy, f.Subscription.DeliveryPolicy)
 	}, setDeliveryPolicy},
 	{"EffectiveDeliveryPolicy", "of `http` and `https`: the same with what the topic says and the defaults", effectivePolicy, nil},
-	{redrivePolicy, "`{\"deadLetterTargetArn\": ARN}`, a queue of the topic's account and region", redriveOf, setRedrive},
+	{redrivePolicy, "`{\"deadLetterTargetArn\": ARN}`, a queue of the topic's account and region. As long as it does not exist, [`dead-letters`](delivery.md) takes its messages", redriveOf, setRedrive},
 	{roleARN, "kept", func(f *subscriptionFacts) string { return f.Subscription.Kept[roleARN] }, setRole},
 	{replayPolicy, "of FIFO topics with an archive ([below](#archive-and-replay))", replayOf, setReplay},
 	{"ReplayStatus", "of a subscription with a `ReplayPolicy`: `Pending`, `In progress`, `Completed` or `Failed`", func(f *subscriptionFacts) string { return string(f.replay) }, nil},

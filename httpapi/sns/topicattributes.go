@@ -3,7 +3,9 @@ package sns
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi"
@@ -125,6 +127,9 @@ func ifTrue(b bool) string {
 func setDisplayName(t *topic.Topic, value string) *fault {
 	if n := len([]rune(value)); n > maxDisplayName {
 		return faultf("must not be longer than %d characters", maxDisplayName)
+	}
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return faultf("must not have control characters")
 	}
 	t.DisplayName = value
 	return nil

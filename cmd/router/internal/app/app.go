@@ -81,7 +81,7 @@ type router struct {
 	fault chan error
 	// account and region are the defaults, which the file may set when the router starts.
 	account, region string
-	// aws has the waits of the AWS protocols, as the router started with them.
+	// aws has the settings of the AWS protocols, as the router started with them.
 	aws config.AWS
 
 	store       store
@@ -188,6 +188,7 @@ func (r *router) build(ctx context.Context) error {
 	})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.topics.PublicURL = r.url()
+	r.warnOfURL()
 	r.topics.OnFault = func(err error) {
 		r.log.Error().Err(err).Str("component", "topics").Msg("a replay does not go on; trying again")
 	}
@@ -202,15 +203,16 @@ func (r *router) build(ctx context.Context) error {
 	tokens := destination.NewTokens(r.calling)
 	r.destinations = destination.New(r.definitions, r.broker.Now, tokens)
 	r.dispatcher, err = dispatch.New(r.broker, r.definitions, dispatch.Config{
-		Attempts:      attemptsLog,
-		Client:        calls,
-		Tokens:        tokens,
-		Senders:       map[string]dispatch.Sender{dispatch.KindTopic: hop{r.topics}, dispatch.KindBus: hop{r.rules}},
-		Grace:         deliveryGrace,
-		OnAttempt:     r.attempted,
-		OnStateChange: r.stateChanged,
-		OnRemoved:     r.removed,
-		OnFault:       func(err error) { r.log.Error().Err(err).Str("component", "dispatch").Msg("store failed; trying again") },
+		Attempts:          attemptsLog,
+		Client:            calls,
+		DeliveredBelow500: r.aws.HTTPSuccess == topic.SuccessBelow500,
+		Tokens:            tokens,
+		Senders:           map[string]dispatch.Sender{dispatch.KindTopic: hop{r.topics}, dispatch.KindBus: hop{r.rules}},
+		Grace:             deliveryGrace,
+		OnAttempt:         r.attempted,
+		OnStateChange:     r.stateChanged,
+		OnRemoved:         r.removed,
+		OnFault:           func(err error) { r.log.Error().Err(err).Str("component", "dispatch").Msg("store failed; trying again") },
 	})
 	if err != nil {
 		return err

@@ -76,6 +76,16 @@ func (r *router) url() string {
 	return "http://" + r.addr.String()
 }
 
+// warnOfURL tells of links that nobody else could follow: those that messages hold, which can not be told by which address a
+// subscriber reaches the router. A developer has the subscribers on the same machine.
+func (r *router) warnOfURL() {
+	tcp, ok := r.addr.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() && r.opts.PublicURL == "" && r.opts.Dev == nil {
+		r.log.Warn().Str("url", r.url()).Msg("the links in messages of topics (SubscribeURL, UnsubscribeURL, SigningCertURL) begin with this url, " +
+			"which other machines can not follow; say with --public-url how they reach the router")
+	}
+}
+
 // apply makes what the file says be in force: all of it or nothing.
 func (l *loaded) apply(ctx context.Context, file *config.Config) error {
 	if l.opts.Config == "" && l.opts.Dev == nil {

@@ -269,6 +269,13 @@ func (d *decoder) settings(root place, doc *document, c *Config) {
 	c.AWS.PurgeWait = wait("aws.purge_wait", doc.AWS.PurgeWait, DefaultPurgeWait)
 	c.AWS.PurgeGiven = doc.AWS.PurgeWait != nil
 	c.AWS.RecreateWait = wait("aws.recreate_wait", doc.AWS.RecreateWait, DefaultRecreateWait)
+	switch c.AWS.HTTPSuccess = doc.AWS.HTTPSuccess; c.AWS.HTTPSuccess {
+	case "":
+		c.AWS.HTTPSuccess = topic.Success2xx
+	case topic.Success2xx, topic.SuccessBelow500:
+	default:
+		bad("aws.http_success", "must be "+topic.Success2xx+" or "+topic.SuccessBelow500)
+	}
 	var err error
 	if c.Egress, err = endpoint.ParseAllow(doc.Egress.Allow); err != nil {
 		d.report(d.locate(root, "egress"), err)

@@ -67,6 +67,9 @@ type AWS struct {
 	PurgeGiven bool
 	// RecreateWait is how long after a deletion a queue of that name can not be made, 0 to 1h. Default 0; AWS has 60s.
 	RecreateWait time.Duration
+	// HTTPSuccess is which answers of HTTP subscriptions that clients made count as delivered: topic.Success2xx (the default) or
+	// topic.SuccessBelow500.
+	HTTPSuccess string
 }
 
 // Guard is the address guard of deliveries that the file's egress section asks for.

@@ -53,6 +53,7 @@ type egress struct {
 type awsSettings struct {
 	PurgeWait    *duration.Duration `yaml:"purge_wait"`
 	RecreateWait *duration.Duration `yaml:"recreate_wait"`
+	HTTPSuccess  string             `yaml:"http_success"`
 }
 
 // accountID is text that must be in quotes, because YAML reads it as a number.

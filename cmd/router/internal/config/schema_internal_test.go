@@ -20,6 +20,7 @@ import (
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/rules"
+	"github.com/signalbox-mq/signalbox/topic"
 )
 
 const (
@@ -154,6 +155,8 @@ func choices(section, path string) []string {
 		"queues deduplication_scope":          {"queue", "group"},
 		"topics deduplication_scope":          {"topic", "group"},
 		"topics subscriptions[].filter_scope": {"attributes", "body"},
+		"topics subscriptions[].success":      {topic.Success2xx, topic.SuccessBelow500},
+		"aws http_success":                    {topic.Success2xx, topic.SuccessBelow500},
 		"webhooks hmac.algorithm":             {"sha256", "sha512", "sha1"},
 		"webhooks hmac.encoding":              {"hex", "base64"},
 		"webhooks hmac.timestamp_unit":        {"s", "ms"},
