@@ -156,6 +156,48 @@ func runMarkdown(t *testing.T, r *harness.Router, file string) (answers []string
 	return answers
 }
 
+// page is a page of docs/ with commands for the AWS command line. Its first block says where the router is, for all that follow.
+type page struct {
+	t      *testing.T
+	setup  string
+	text   string
+	blocks []string // for a running router, with its port
+}
+
+func newPage(t *testing.T, r *harness.Router, name string) page {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(harness.Root(t), "docs", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := page{t: t, text: string(text)}
+	for _, m := range shellBlock.FindAllStringSubmatch(p.text, -1) {
+		if !strings.Contains(m[1], "go run ./cmd/router") {
+			p.blocks = append(p.blocks, strings.ReplaceAll(m[1], "http://127.0.0.1:4566", r.URL("")))
+		}
+	}
+	if len(p.blocks) == 0 || !strings.HasPrefix(p.blocks[0], "export AWS_ENDPOINT_URL=") {
+		t.Fatalf("docs/%s does not tell the AWS command line where the router is", name)
+	}
+	c := newCLI(t, r)
+	p.setup = "export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER= PATH=" + filepath.Dir(c.path) + ":$PATH\n"
+	lines := strings.SplitAfter(p.blocks[0], "\n")
+	p.setup += lines[0] + lines[1]
+	return p
+}
+
+// run runs a block and returns what it prints.
+func (p page) run(block int) string {
+	p.t.Helper()
+	return p.shell(p.blocks[block])
+}
+
+// shell runs other commands with what the first block says.
+func (p page) shell(script string) string {
+	p.t.Helper()
+	return shell(p.t, p.setup+script)
+}
+
 // TestEventsDocument runs the commands of docs/events.md, which need no definitions.
 func TestEventsDocument(t *testing.T) {
 	t.Parallel()

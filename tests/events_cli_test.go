@@ -2,8 +2,7 @@ package tests
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -31,31 +30,45 @@ func (c *awsCLI) events(out any, args ...string) {
 	}
 }
 
-// TestEventBridgePage runs the commands of docs/eventbridge.md as printed there, but for the port.
+// TestEventBridgePage runs the commands of docs/eventbridge.md as printed there, but for the ports.
 func TestEventBridgePage(t *testing.T) {
 	t.Parallel()
 	r := harness.Start(t, harness.Options{Verb: "dev"})
-	aws := `aws() { AWS_CONFIG_FILE=/dev/null ` + newCLI(t, r).path + ` --endpoint-url "$AWS_ENDPOINT_URL" --output json "$@"; }` + "\n"
-	text, err := os.ReadFile(filepath.Join(harness.Root(t), "docs", "eventbridge.md"))
-	if err != nil {
-		t.Fatal(err)
+	p := newPage(t, r, "eventbridge.md")
+	const wanted = 8
+	if len(p.blocks) != wanted {
+		t.Fatalf("docs/eventbridge.md has %d blocks of commands for a running router, want %d", len(p.blocks), wanted)
 	}
-	const printed = "http://127.0.0.1:4566"
-	var answers []string
-	for _, m := range shellBlock.FindAllStringSubmatch(string(text), -1) {
-		if strings.Contains(m[1], printed) {
-			answers = append(answers, shell(t, aws+strings.ReplaceAll(m[1], printed, r.URL(""))))
-		}
+	if got := p.run(1); !strings.Contains(got, `\"detail\":{\"id\":\"o-1\",\"total\":250}`) {
+		t.Errorf("the event was not received:\n%s", got)
 	}
-	if len(answers) != 2 {
-		t.Fatalf("docs/eventbridge.md has %d blocks of commands for a running router, want 2", len(answers))
+	if got := p.run(2); !strings.Contains(got, `"FailedEntryCount":0`) {
+		t.Errorf("PutEvents answered %s", got)
 	}
-	if !strings.Contains(answers[0], `\"detail\":{\"id\":\"o-1\",\"total\":250}`) {
-		t.Errorf("the event was not received:\n%s", answers[0])
+
+	p.run(3)
+	p.run(4)
+	// It describes the replay at whatever has become of it by then, and receives what it brought.
+	if got := p.run(5); !strings.Contains(got, `"ReplayName": "again"`) || !strings.Contains(got, `\"replay-name\":\"again\",\"resources\":[],\"detail\":{\"total\":250}`) {
+		t.Errorf("the event was not replayed:\n%s", got)
 	}
-	if !strings.Contains(answers[1], `"FailedEntryCount":0`) {
-		t.Errorf("PutEvents answered %s", answers[1])
+	harness.Until(t, "the end of the replay", func() (bool, string) {
+		state := p.shell("aws events describe-replay --replay-name again --query State --output text")
+		return strings.TrimSpace(state) == "COMPLETED", state
+	})
+
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("Node.js is not installed: make test-setup does it")
 	}
+	const port = "9000"
+	api := harness.Run(t, harness.Command{Path: "/bin/sh", Args: []string{"-c", "exec " + strings.ReplaceAll(p.blocks[6], port, "0")}})
+	_, listening, _ := strings.Cut(api.Stdout.WaitFor(t, "listening on port "), "port ")
+	p.shell(strings.ReplaceAll(p.blocks[7], port, strings.TrimSpace(listening)))
+	const call = `POST /customers s3cret {"name":"Ada"}`
+	if !strings.Contains(p.text, "```text\n"+call+"\n```") {
+		t.Errorf("docs/eventbridge.md does not say that the API prints %s", call)
+	}
+	api.Stdout.WaitFor(t, call)
 }
 
 // TestEventBridgeCommandLine goes from a bus to a replay with the AWS command line.

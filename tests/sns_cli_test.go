@@ -33,6 +33,21 @@ func (c *awsCLI) trySNS(args ...string) (code int, stdout, stderr string) {
 	return harness.Output(c.t, harness.Command{Path: c.path, Args: args, Env: c.env})
 }
 
+// TestSNSPage runs the commands of docs/sns.md as printed there, but for the port.
+func TestSNSPage(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, harness.Start(t, harness.Options{Verb: "dev"}), "sns.md")
+	if len(p.blocks) != 2 {
+		t.Fatalf("docs/sns.md has %d blocks of commands for a running router, want 2", len(p.blocks))
+	}
+	if got := p.run(0); !strings.Contains(got, `The disk is full`) {
+		t.Errorf("the message was not received:\n%s", got)
+	}
+	if got := p.run(1); !strings.Contains(got, `"PublishResponse"`) {
+		t.Errorf("Publish answered %s", got)
+	}
+}
+
 // TestSNSCommandLine goes through every operation with the AWS command line.
 func TestSNSCommandLine(t *testing.T) {
 	t.Parallel()

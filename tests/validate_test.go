@@ -130,6 +130,29 @@ func TestValidateSaysOK(t *testing.T) {
 	}
 }
 
+// TestFilesOfTheDocsAreValid: the first file of a page that explains something by a file is complete, for those who copy it.
+func TestFilesOfTheDocsAreValid(t *testing.T) {
+	t.Parallel()
+	yamlBlock := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	for _, name := range []string{"README.md", "docs/archives.md", "docs/destinations.md", "docs/topics.md"} {
+		text, err := os.ReadFile(filepath.Join(harness.Root(t), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "router.yaml")
+		if err := os.WriteFile(file, yamlBlock.FindSubmatch(text)[1], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := harness.Output(t, harness.Command{
+			Path: harness.Binary(t), Args: []string{"validate", file},
+			Env: []string{"CHARGE_URL=https://charge.example", "CHARGE_SECRET=" + signingSecret, "BILLING_SECRET=x"},
+		})
+		if code != 0 {
+			t.Errorf("the file of %s is not valid: %s%s", name, stdout, stderr)
+		}
+	}
+}
+
 // TestServeRefusesBrokenFile: serve does not start with a broken file, and says where it is broken.
 func TestServeRefusesBrokenFile(t *testing.T) {
 	t.Parallel()
