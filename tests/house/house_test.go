@@ -19,7 +19,8 @@ const module = "github.com/signalbox-mq/signalbox/"
 // adds one, adds its line, and thinks about its place.
 var allowed = map[string][]string{
 	"duration":                  {},
-	"event":                     {},
+	"jsontext":                  {},
+	"event":                     {"jsontext"},
 	"rules/pattern":             {},
 	"rules/schedule":            {},
 	"queue/catalog":             {},
@@ -35,8 +36,8 @@ var allowed = map[string][]string{
 	"dispatch":                  {"dispatch/destination", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration"},
 	"story":                     {"dispatch", "dispatch/destination", "rules", "topic", "queue", "queue/catalog", "dispatch/endpoint", "event", "duration"},
 	"httpapi/ingest":            {"event", "duration", "httpapi/body", "httpapi/problem"},
-	"httpapi/native":            {"story", "dispatch", "dispatch/endpoint", "rules", "topic", "queue", "queue/catalog", "event", "duration", "httpapi/body", "httpapi/longpoll", "httpapi/problem"},
-	"httpapi/awsapi":            {"httpapi/body"},
+	"httpapi/native":            {"story", "dispatch", "dispatch/endpoint", "rules", "topic", "queue", "queue/catalog", "event", "duration", "httpapi/body", "httpapi/longpoll", "httpapi/problem", "jsontext"},
+	"httpapi/awsapi":            {"httpapi/body", "jsontext"},
 	"httpapi/awsapi/storeerror": {"httpapi/awsapi", "queue", "queue/catalog"},
 	"httpapi/sqs":               {"httpapi/awsapi", "httpapi/awsapi/storeerror", "httpapi/longpoll", "queue", "queue/catalog", "duration"},
 	"httpapi/sns":               {"httpapi/awsapi", "httpapi/awsapi/storeerror", "topic", "topic/signing", "rules/pattern", "dispatch/endpoint", "queue", "queue/catalog", "duration"},
