@@ -1,6 +1,7 @@
 package event
 
 import (
+	"encoding/hex"
 	"strings"
 	"unicode/utf8"
 )
@@ -52,12 +53,11 @@ func decodeHeader(header string) (value, reason string) {
 				if i+2 >= len(header) {
 					return "", "has invalid percent-encoding: % must be followed by two hexadecimal digits"
 				}
-				high, ok1 := unhex(header[i+1])
-				low, ok2 := unhex(header[i+2])
-				if !ok1 || !ok2 {
+				var decoded [1]byte
+				if _, err := hex.Decode(decoded[:], []byte(header[i+1:i+3])); err != nil {
 					return "", "has invalid percent-encoding: % must be followed by two hexadecimal digits"
 				}
-				c = high<<4 | low
+				c = decoded[0]
 				i += 2
 			}
 			out = append(out, c)

@@ -1,11 +1,11 @@
 package event
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"math/bits"
 	"unicode/utf8"
+
+	"github.com/signalbox-mq/signalbox/jsontext"
 )
 
 // maxDepth bounds how deeply data may nest, so that nobody after us recurses without end. It is the
@@ -242,108 +242,40 @@ func (s *scanner) literal(word string) error {
 	return nil
 }
 
-func (s *scanner) number() error {
-	if s.data[s.pos] == '-' {
-		s.pos++
+func (s *scanner) number() (err error) {
+	var ok bool
+	if s.pos, ok = jsontext.Number(s.data, s.pos); !ok {
+		err = s.unexpected("in a number")
 	}
-	if s.at('0') {
-		s.pos++
-	} else if !s.digits() {
-		return s.unexpected("in a number")
-	}
-	if s.at('.') {
-		s.pos++
-		if !s.digits() {
-			return s.unexpected("in a number")
-		}
-	}
-	if s.at('e') || s.at('E') {
-		s.pos++
-		if s.at('+') || s.at('-') {
-			s.pos++
-		}
-		if !s.digits() {
-			return s.unexpected("in a number")
-		}
-	}
-	return nil
-}
-
-func (s *scanner) at(c byte) bool { return s.pos < len(s.data) && s.data[s.pos] == c }
-
-func (s *scanner) digits() bool {
-	start := s.pos
-	for s.pos < len(s.data) && s.data[s.pos] >= '0' && s.data[s.pos] <= '9' {
-		s.pos++
-	}
-	return s.pos > start
+	return err
 }
 
 // str passes the string at the current position.
 func (s *scanner) str() error {
-	data, i := s.data, s.pos+1
-	for i < len(data) {
-		if len(data)-i >= 8 {
-			plain := plainBytes(binary.LittleEndian.Uint64(data[i:]))
-			if i += plain; plain == 8 {
-				continue
+	data, at := s.data, s.pos+1
+	for {
+		end, ascii := jsontext.Plain(data, at)
+		if !ascii && !utf8.Valid(data[at:end]) {
+			for r, n := utf8.DecodeRune(data[at:end]); r != utf8.RuneError || n > 1; r, n = utf8.DecodeRune(data[at:end]) {
+				at += n
 			}
+			return &syntaxError{at, "invalid UTF-8"}
 		}
-		c := data[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
-			i++
-			continue
-		}
+		s.pos = end
 		switch {
-		case c == '"':
-			s.pos = i + 1
+		case end == len(data):
+			return s.unexpected("")
+		case data[end] == '"':
+			s.pos++
 			return nil
-		case c == '\\':
-			n := escapeLen(data[i:])
-			if n == 0 {
-				return &syntaxError{i, "an invalid escape"}
-			}
-			i += n
-		case c < ' ':
-			return &syntaxError{i, "a control character in a string"}
-		default:
-			r, n := utf8.DecodeRune(data[i:])
-			if r == utf8.RuneError && n == 1 {
-				return &syntaxError{i, "invalid UTF-8"}
-			}
-			i += n
+		case data[end] != '\\':
+			return &syntaxError{end, "a control character in a string"}
+		}
+		var ok bool
+		if _, at, ok = jsontext.Escape(data, end); !ok {
+			return &syntaxError{end, "an invalid escape"}
 		}
 	}
-	s.pos = len(data)
-	return s.unexpected("")
-}
-
-// plainBytes is how many of the first of eight bytes of a string are ASCII that needs no look: no control characters,
-// quotes or backslashes. Each such byte sets its highest bit in one of the terms; a borrow may set those of bytes behind it
-// too, but never before it.
-func plainBytes(eight uint64) int {
-	const (
-		low  = 0x0101010101010101
-		high = 0x8080808080808080
-	)
-	quote, backslash := eight^(low*'"'), eight^(low*'\\')
-	return bits.TrailingZeros64((eight|(eight-low*' ')|(quote-low)|(backslash-low))&high) / 8
-}
-
-// escapeLen is the length of the escape that b begins with, 0 when it is none.
-func escapeLen(b []byte) int {
-	if len(b) < 2 {
-		return 0
-	}
-	switch b[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if _, ok := hex4(b[2:]); ok {
-			return 6
-		}
-	}
-	return 0
 }
 
 func (s *scanner) space() {

@@ -167,18 +167,3 @@ func FuzzStrings(f *testing.F) {
 		}
 	})
 }
-
-// Strings are looked at eight bytes at a time: every byte at every place must count all the same.
-func TestStringBytes(t *testing.T) {
-	t.Parallel()
-	for at := range 20 {
-		for c := range 256 {
-			text := []byte(`"` + strings.Repeat("x", 20) + `"`)
-			text[1+at] = byte(c)
-			_, err := event.CompactJSON(text)
-			if valid := json.Valid(text) && utf8.Valid(text); (err == nil) != valid {
-				t.Errorf("CompactJSON(%q): error is %v, valid is %v", text, err, valid)
-			}
-		}
-	}
-}

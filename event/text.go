@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/signalbox-mq/signalbox/jsontext"
 )
 
 // unquote decodes a JSON string that the scanner has passed. The result is a slice of the input when
@@ -17,65 +19,15 @@ func unquote(quoted []byte) (text []byte, ok bool) {
 	out := make([]byte, 0, len(in))
 	for next >= 0 {
 		out = append(out, in[:next]...)
-		c := in[next+1]
-		in = in[next+2:]
-		switch c {
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'u':
-			r, _ := hex4(in)
-			in = in[4:]
-			if utf16.IsSurrogate(r) {
-				if len(in) < 6 || in[0] != '\\' || in[1] != 'u' {
-					return nil, false
-				}
-				low, _ := hex4(in[2:])
-				if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
-					return nil, false
-				}
-				in = in[6:]
-			}
-			out = utf8.AppendRune(out, r)
-		default: // quote, backslash, slash
-			out = append(out, c)
+		char, end, _ := jsontext.Escape(in, next)
+		if utf16.IsSurrogate(char) {
+			return nil, false
 		}
+		out = utf8.AppendRune(out, char)
+		in = in[end:]
 		next = bytes.IndexByte(in, '\\')
 	}
 	return append(out, in...), true
-}
-
-func hex4(b []byte) (r rune, ok bool) {
-	if len(b) < 4 {
-		return 0, false
-	}
-	for _, c := range b[:4] {
-		d, ok := unhex(c)
-		if !ok {
-			return 0, false
-		}
-		r = r<<4 | rune(d)
-	}
-	return r, true
-}
-
-func unhex(c byte) (byte, bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0', true
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10, true
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
 }
 
 // anyString reads a JSON string of any content, for the envelope, which AWS clients may fill as they like. reason is "" when it is

@@ -46,67 +46,11 @@ func named(name string) catalog.Name {
 	return catalog.Name{Account: account, Region: region, Name: name}
 }
 
-// faulty is a store that may be made to fail.
-type faulty struct {
-	queue.Store
-	fault atomic.Pointer[error]
-}
-
-func (f *faulty) fail(err error) {
-	if err == nil {
-		f.fault.Store(nil)
-		return
-	}
-	f.fault.Store(&err)
-}
-
-func (f *faulty) err() error {
-	if err := f.fault.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (f *faulty) Append(ctx context.Context, req queue.AppendRequest) (queue.AppendResult, error) {
-	if err := f.err(); err != nil {
-		return queue.AppendResult{}, err
-	}
-	return f.Store.Append(ctx, req)
-}
-
-func (f *faulty) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.ReceiveResult, error) {
-	if err := f.err(); err != nil {
-		return queue.ReceiveResult{}, err
-	}
-	return f.Store.Receive(ctx, req)
-}
-
-func (f *faulty) Settle(ctx context.Context, now time.Time, s []queue.Settlement) ([]queue.SettleResult, error) {
-	if err := f.err(); err != nil {
-		return nil, err
-	}
-	return f.Store.Settle(ctx, now, s)
-}
-
-func (f *faulty) Extend(ctx context.Context, now time.Time, e []queue.Extension) ([]error, error) {
-	if err := f.err(); err != nil {
-		return nil, err
-	}
-	return f.Store.Extend(ctx, now, e)
-}
-
-func (f *faulty) Stats(ctx context.Context, now time.Time, ids []queue.ID) ([]queue.Stats, error) {
-	if err := f.err(); err != nil {
-		return nil, err
-	}
-	return f.Store.Stats(ctx, now, ids)
-}
-
 // env is a server over real parts and a store in memory.
 type env struct {
 	stale   atomic.Bool
 	tb      testing.TB
-	store   *faulty
+	store   *storetest.Faulty
 	defs    *catalog.Catalog
 	broker  *queue.Broker
 	server  *httpapi.Server
@@ -164,7 +108,7 @@ func buildEnv(tb testing.TB, store queue.Store, run bool) *env {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	e := &env{tb: tb, store: &faulty{Store: store}, defs: defs, log: &syncBuffer{}, metrics: httpapi.NewMetrics()}
+	e := &env{tb: tb, store: &storetest.Faulty{Store: store}, defs: defs, log: &syncBuffer{}, metrics: httpapi.NewMetrics()}
 	e.broker = queue.NewBroker(e.store, defs, queue.NewClock(time.Time{}))
 	engine := rules.New(e.broker, defs, rules.Config{})
 	topics := topic.New(e.broker, defs)

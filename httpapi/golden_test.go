@@ -297,9 +297,9 @@ func TestGolden(t *testing.T) {
 				for name, value := range last {
 					target = strings.ReplaceAll(target, "{{"+name+"}}", value)
 				}
-				e.store.fail(x.fault)
+				e.store.Fail(x.fault)
 				w := e.do(x.method, target, x.body, x.header...)
-				e.store.fail(nil)
+				e.store.Fail(nil)
 				for name, pattern := range captured {
 					if m := pattern.FindStringSubmatch(w.Body.String()); m != nil {
 						last[name] = m[1]

@@ -114,7 +114,7 @@ func TestPanicInTheMiddle(t *testing.T) {
 func TestErrorsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	e := newModelEnv(t)
-	e.store.fail(errSecret)
+	e.store.Fail(errSecret)
 	e.do("POST", "/v1/queues/orders/messages", `{"body":"x"}`)
 	if log := e.log.String(); strings.Count(log, "secret") != 1 || !strings.Contains(log, `"request_id":"test"`) || strings.Contains(log, `{"body"`) {
 		t.Errorf("the log has %s", log)

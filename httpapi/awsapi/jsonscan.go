@@ -2,11 +2,9 @@ package awsapi
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math/bits"
-	"strconv"
-	"unicode/utf16"
-	"unicode/utf8"
+	"errors"
+
+	"github.com/signalbox-mq/signalbox/jsontext"
 )
 
 // What a jsonReader passes: white space, objects and lists, texts, numbers.
@@ -112,10 +110,8 @@ func (r *jsonReader) number(must string) ([]byte, error) {
 		return nil, r.wrongOrBroken(must)
 	}
 	start := r.at
-	if err := r.skipNumber(); err != nil {
-		return nil, err
-	}
-	return r.data[start:r.at], nil
+	err := r.skipNumber()
+	return r.data[start:r.at], err
 }
 
 func (r *jsonReader) literal(word string) error {
@@ -150,176 +146,26 @@ func (r *jsonReader) skip(depth int) error {
 	}
 }
 
-// skipNumber passes a number: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
-func (r *jsonReader) skipNumber() error {
-	if r.data[r.at] == '-' {
-		r.at++
+func (r *jsonReader) skipNumber() (err error) {
+	var ok bool
+	if r.at, ok = jsontext.Number(r.data, r.at); !ok {
+		err = r.unexpected()
 	}
-	if r.peek() == '0' {
-		r.at++
-	} else if !r.digits() {
-		return r.unexpected()
-	}
-	if r.peek() == '.' {
-		r.at++
-		if !r.digits() {
-			return r.unexpected()
-		}
-	}
-	if c := r.peek(); c == 'e' || c == 'E' {
-		r.at++
-		if c := r.peek(); c == '+' || c == '-' {
-			r.at++
-		}
-		if !r.digits() {
-			return r.unexpected()
-		}
-	}
-	return nil
+	return err
 }
 
-func (r *jsonReader) peek() byte {
-	if r.at < len(r.data) {
-		return r.data[r.at]
-	}
-	return 0
-}
-
-func (r *jsonReader) digits() bool {
-	start := r.at
-	for c := r.peek(); c >= '0' && c <= '9'; c = r.peek() {
-		r.at++
-	}
-	return r.at > start
-}
-
-// quoted reads the string that is next: a part of the body, unless it has escapes.
-func (r *jsonReader) quoted() ([]byte, error) {
-	r.at++
-	start := r.at
-	at, ascii := plain(r.data, start)
-	r.at = at
+// quoted reads the string that is next. What it returns is part of the body, where the text of one that has escapes takes the
+// place of its JSON.
+func (r *jsonReader) quoted() (text []byte, err error) {
+	start := r.at + 1
+	text, r.at, err = jsontext.String(r.data, r.at, r.data[start:start])
 	switch {
-	case at == len(r.data):
-		return nil, r.unexpected()
-	case r.data[at] == '\\':
-		return r.escaped(start)
-	case r.data[at] != '"':
-		return nil, r.unexpected()
-	}
-	text := r.data[start:at:at]
-	r.at++
-	if !ascii && !utf8.Valid(text) {
+	case err == nil:
+		return text, nil
+	case errors.Is(err, jsontext.ErrUTF8):
 		return nil, &malformed{"the body is not valid UTF-8"}
-	}
-	return text, nil
-}
-
-// plain passes what stands for itself in a string, and returns where that ends, and whether it is all ASCII.
-func plain(data []byte, at int) (end int, ascii bool) {
-	var or byte
-	for at < len(data) {
-		if at+8 <= len(data) {
-			if n := plainBytes(binary.LittleEndian.Uint64(data[at:])); n > 0 {
-				at += n
-				continue
-			}
-		}
-		c := data[at]
-		if c < ' ' || c == '"' || c == '\\' {
-			break
-		}
-		or |= c
-		at++
-	}
-	return at, or < utf8.RuneSelf
-}
-
-// plainBytes is how many of the first of eight bytes are ASCII that stands for itself in a string. Each other byte sets its
-// highest bit in one of the terms; a borrow may set those of bytes behind it too, but never before it.
-func plainBytes(eight uint64) int {
-	const (
-		low  = 0x0101010101010101
-		high = 0x8080808080808080
-	)
-	quote, backslash := eight^(low*'"'), eight^(low*'\\')
-	return bits.TrailingZeros64((eight|(eight-low*' ')|(quote-low)|(backslash-low))&high) / 8
-}
-
-// escaped reads the rest of a string that has escapes. The text takes the place of its JSON, than which it is never longer.
-func (r *jsonReader) escaped(start int) ([]byte, error) {
-	text := r.data[start:r.at]
-	for r.at < len(r.data) {
-		switch c := r.data[r.at]; {
-		case c == '"':
-			r.at++
-			if !utf8.Valid(text) {
-				return nil, &malformed{"the body is not valid UTF-8"}
-			}
-			return text[:len(text):len(text)], nil
-		case c < ' ':
-			return nil, r.unexpected()
-		case c != '\\':
-			end, _ := plain(r.data, r.at)
-			text = append(text, r.data[r.at:end]...)
-			r.at = end
-		default:
-			char, err := r.escape()
-			if err != nil {
-				return nil, err
-			}
-			text = utf8.AppendRune(text, char)
-		}
+	case errors.Is(err, jsontext.ErrHalfPair):
+		return nil, &malformed{"the body has half a surrogate pair in a string"}
 	}
 	return nil, r.unexpected()
-}
-
-// escape reads one escape.
-func (r *jsonReader) escape() (rune, error) {
-	r.at++
-	c := r.peek()
-	if c == 'u' {
-		return r.unicode()
-	}
-	const from, to = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
-	for i := range len(from) {
-		if from[i] == c {
-			r.at++
-			return rune(to[i]), nil
-		}
-	}
-	return 0, r.unexpected()
-}
-
-// unicode reads an escape from its u, with the second half of a pair. Half a pair is no character.
-func (r *jsonReader) unicode() (rune, error) {
-	char, err := r.hex()
-	if err != nil || !utf16.IsSurrogate(char) {
-		return char, err
-	}
-	if bytes.HasPrefix(r.data[r.at:], []byte(`\u`)) {
-		r.at++
-		second, err := r.hex()
-		if err != nil {
-			return 0, err
-		}
-		if pair := utf16.DecodeRune(char, second); pair != utf8.RuneError {
-			return pair, nil
-		}
-	}
-	return 0, &malformed{"the body has half a surrogate pair in a string"}
-}
-
-// hex reads uXXXX.
-func (r *jsonReader) hex() (rune, error) {
-	if len(r.data)-r.at < 5 {
-		r.at = len(r.data)
-		return 0, r.unexpected()
-	}
-	n, err := strconv.ParseUint(string(r.data[r.at+1:r.at+5]), 16, 32)
-	if err != nil {
-		return 0, r.unexpected()
-	}
-	r.at += 5
-	return rune(n), nil
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/signalbox-mq/signalbox/duration"
+	"github.com/signalbox-mq/signalbox/jsontext"
 )
 
 // reader reads the JSON of a request, more strictly than encoding/json: names of members count with their case, a member
@@ -217,6 +218,20 @@ func (r *reader) bytes(path string) ([]byte, error) {
 		return nil, r.wrong(path, "a string")
 	}
 	return r.quoted(path)
+}
+
+// quoted reads the string that is next.
+func (r *reader) quoted(path string) (text []byte, err error) {
+	text, r.at, err = jsontext.String(r.data, r.at, nil)
+	switch {
+	case err == nil:
+		return text, nil
+	case errors.Is(err, jsontext.ErrUTF8):
+		return nil, &badRequest{path, "is not valid UTF-8"}
+	case errors.Is(err, jsontext.ErrHalfPair):
+		return nil, &badRequest{path, "has half a surrogate pair"}
+	}
+	return nil, r.unexpected()
 }
 
 // text reads a string; null leaves to as it is.

@@ -63,6 +63,7 @@ func TestSyntax(t *testing.T) {
 		`{"group":"\udc00\ud800"}`:              "group has half a surrogate pair",
 		`{"group":"\ud800\u0041"}`:              "group has half a surrogate pair",
 		`{"group":"\ud800x"}`:                   "group has half a surrogate pair",
+		`{"group":"\ud800\u12"}`:                "group has half a surrogate pair",
 		`{"body":"x"}x`:                         "body has something after the JSON object, at byte 12",
 		"{\"body\":\"x\"}\x00":                  "body has something after the JSON object, at byte 12",
 		`true`:                                  "body must be a JSON object, not a boolean",

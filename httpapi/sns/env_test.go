@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox-mq/signalbox/httpapi/sqs"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
+	"github.com/signalbox-mq/signalbox/queue/storetest"
 	"github.com/signalbox-mq/signalbox/topic"
 )
 
@@ -27,7 +28,7 @@ const (
 // env is the API on a real store in memory, behind the handler of the AWS protocols, beside that of SQS.
 type env struct {
 	tb      testing.TB
-	store   *awstest.Faulty
+	store   *storetest.Faulty
 	defs    *catalog.Catalog
 	broker  *queue.Broker
 	topics  *topic.Topics

@@ -11,6 +11,7 @@ import (
 	"github.com/signalbox-mq/signalbox/httpapi/sqs"
 	"github.com/signalbox-mq/signalbox/queue"
 	"github.com/signalbox-mq/signalbox/queue/catalog"
+	"github.com/signalbox-mq/signalbox/queue/storetest"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 // env is the API on a real store in memory, behind the handler of the AWS protocols.
 type env struct {
 	tb      testing.TB
-	store   *awstest.Faulty
+	store   *storetest.Faulty
 	defs    *catalog.Catalog
 	broker  *queue.Broker
 	service *awsapi.Service

@@ -1,13 +1,13 @@
 package pebblestore
 
 import (
-	"container/heap"
 	"context"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/agenda"
 )
 
 // watcher implements [queue.Watcher]. A queue of its set is in one of three states: active, to be looked at by the next
@@ -22,7 +22,7 @@ type watcher struct {
 	mu     sync.Mutex
 	set    map[queue.ID]*lane
 	active map[queue.ID]struct{}
-	due    dueHeap
+	due    agenda.Agenda
 	next   int64 // that Ready gave last, or an earlier one that was told since; never for none
 	closed bool
 }
@@ -31,8 +31,7 @@ type watcher struct {
 func (s *Store) Watch() queue.Watcher {
 	w := &watcher{
 		s: s, wake: make(chan struct{}, 1),
-		set: make(map[queue.ID]*lane), active: make(map[queue.ID]struct{}),
-		due: dueHeap{at: make(map[queue.ID]int)}, next: never,
+		set: make(map[queue.ID]*lane), active: make(map[queue.ID]struct{}), next: never,
 	}
 	s.watchMu.Lock()
 	defer s.watchMu.Unlock()
@@ -71,7 +70,7 @@ func (w *watcher) Set(add, remove []queue.ID) {
 		l := w.set[id]
 		delete(w.set, id)
 		delete(w.active, id)
-		w.due.remove(id)
+		w.due.Remove(id)
 		w.mu.Unlock()
 		if l != nil {
 			l.unwatch(w)
@@ -157,9 +156,8 @@ func (w *watcher) Ready(ctx context.Context, now time.Time) (ready []queue.ID, n
 	// What is told from here on goes into a new set, so that it is not lost when this look is over.
 	look := w.active
 	w.active = make(map[queue.ID]struct{})
-	for len(w.due.ids) > 0 && w.due.ids[0].at <= ms {
-		look[w.due.ids[0].id] = struct{}{}
-		w.due.remove(w.due.ids[0].id)
+	for id, ok := w.due.Pop(ms); ok; id, ok = w.due.Pop(ms) {
+		look[id] = struct{}{}
 	}
 	w.mu.Unlock()
 	for id := range look {
@@ -178,23 +176,22 @@ func (w *watcher) Ready(ctx context.Context, now time.Time) (ready []queue.ID, n
 		case ok:
 			ready = append(ready, id)
 			w.active[id] = struct{}{}
-			w.due.remove(id)
+			w.due.Remove(id)
 			if due != never {
-				w.due.put(id, due)
+				w.due.Put(id, due)
 			}
 		case due != never:
-			w.due.put(id, due)
+			w.due.Put(id, due)
 		default:
-			w.due.remove(id)
+			w.due.Remove(id)
 		}
 		w.mu.Unlock()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.next = never
-	if len(w.due.ids) > 0 {
-		w.next = w.due.ids[0].at
-		next = timeOf(w.next)
+	if at, ok := w.due.First(); ok {
+		w.next, next = at, timeOf(at)
 	}
 	return ready, next, nil
 }
@@ -206,7 +203,7 @@ func (w *watcher) Close() {
 	w.mu.Lock()
 	lanes := w.set
 	w.closed = true
-	w.set, w.active, w.due = map[queue.ID]*lane{}, map[queue.ID]struct{}{}, dueHeap{at: map[queue.ID]int{}}
+	w.set, w.active, w.due = map[queue.ID]*lane{}, map[queue.ID]struct{}{}, agenda.Agenda{}
 	w.mu.Unlock()
 	for _, l := range lanes {
 		l.unwatch(w)
@@ -302,50 +299,4 @@ func (t *tx) firstDue(l *lane, sub byte, low position, known *int64, exact *bool
 		*known = int64(at)
 	}
 	return *known, nil
-}
-
-// dueHeap orders queues by the time at which they are to be looked at; each is in it at most once.
-type dueHeap struct {
-	ids []dueQueue
-	at  map[queue.ID]int // index in ids
-}
-
-type dueQueue struct {
-	id queue.ID
-	at int64
-}
-
-func (h *dueHeap) Len() int           { return len(h.ids) }
-func (h *dueHeap) Less(i, j int) bool { return h.ids[i].at < h.ids[j].at }
-func (h *dueHeap) Swap(i, j int) {
-	h.ids[i], h.ids[j] = h.ids[j], h.ids[i]
-	h.at[h.ids[i].id], h.at[h.ids[j].id] = i, j
-}
-
-func (h *dueHeap) Push(x any) {
-	d := x.(dueQueue)
-	h.at[d.id] = len(h.ids)
-	h.ids = append(h.ids, d)
-}
-
-func (h *dueHeap) Pop() any {
-	d := h.ids[len(h.ids)-1]
-	h.ids = h.ids[:len(h.ids)-1]
-	delete(h.at, d.id)
-	return d
-}
-
-func (h *dueHeap) put(id queue.ID, at int64) {
-	if i, ok := h.at[id]; ok {
-		h.ids[i].at = at
-		heap.Fix(h, i)
-		return
-	}
-	heap.Push(h, dueQueue{id, at})
-}
-
-func (h *dueHeap) remove(id queue.ID) {
-	if i, ok := h.at[id]; ok {
-		heap.Remove(h, i)
-	}
 }

@@ -1,13 +1,13 @@
 package redisstore
 
 import (
-	"container/heap"
 	"context"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/signalbox-mq/signalbox/queue"
+	"github.com/signalbox-mq/signalbox/queue/agenda"
 )
 
 // watchers are all open watchers of a store. They hear of a queue when a function publishes its ID, on whatever node that was
@@ -72,7 +72,7 @@ type watcher struct {
 	mu     sync.Mutex
 	set    map[queue.ID]struct{}
 	active map[queue.ID]activity
-	due    dueHeap
+	due    agenda.Agenda
 	next   time.Time // that Ready gave last, or an earlier one that was told since; zero for none
 	closed bool
 }
@@ -87,10 +87,7 @@ const (
 
 // Watch implements [queue.Store].
 func (s *Store) Watch() queue.Watcher {
-	w := &watcher{
-		s: s, wake: make(chan struct{}, 1), set: map[queue.ID]struct{}{}, active: map[queue.ID]activity{},
-		due: dueHeap{at: map[queue.ID]int{}},
-	}
+	w := &watcher{s: s, wake: make(chan struct{}, 1), set: map[queue.ID]struct{}{}, active: map[queue.ID]activity{}}
 	ws := &s.watchers
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -117,7 +114,7 @@ func (w *watcher) Set(add, remove []queue.ID) {
 		if _, ok := w.set[id]; ok {
 			delete(w.set, id)
 			delete(w.active, id)
-			w.due.remove(id)
+			w.due.Remove(id)
 			ws.forget(id, w)
 		}
 	}
@@ -181,10 +178,10 @@ func (w *watcher) dry(id queue.ID, next time.Time) {
 // schedule is called with mu held.
 func (w *watcher) schedule(id queue.ID, at time.Time) {
 	if at.IsZero() {
-		w.due.remove(id)
+		w.due.Remove(id)
 		return
 	}
-	w.due.put(id, at.UnixMilli())
+	w.due.Put(id, at.UnixMilli())
 }
 
 // readyBatch is how many queues one call looks at.
@@ -210,9 +207,8 @@ func (w *watcher) Ready(ctx context.Context, now time.Time) (ready []queue.ID, n
 		look = append(look, id)
 		delete(w.active, id) // what is told of from here on is to be looked at again
 	}
-	for ms := now.UnixMilli(); len(w.due.ids) > 0 && w.due.ids[0].at <= ms; {
-		id := w.due.ids[0].id
-		w.due.remove(id)
+	ms := now.UnixMilli()
+	for id, ok := w.due.Pop(ms); ok; id, ok = w.due.Pop(ms) {
 		if a, ok := w.active[id]; (!ok || a != stocked) && !slices.Contains(look, id) {
 			look = append(look, id)
 		}
@@ -237,7 +233,7 @@ func (w *watcher) Ready(ctx context.Context, now time.Time) (ready []queue.ID, n
 			w.schedule(id, found[i].next)
 		default:
 			ready = append(ready, id)
-			w.due.remove(id)
+			w.due.Remove(id)
 			if !told {
 				w.active[id] = stocked
 			}
@@ -248,8 +244,8 @@ func (w *watcher) Ready(ctx context.Context, now time.Time) (ready []queue.ID, n
 		return !ok
 	})
 	w.next = time.Time{}
-	if len(w.due.ids) > 0 {
-		w.next = timeOf(w.due.ids[0].at)
+	if at, ok := w.due.First(); ok {
+		w.next = timeOf(at)
 	}
 	return ready, w.next, nil
 }
@@ -304,52 +300,4 @@ func (w *watcher) Close() {
 	clear(w.active)
 	delete(ws.all, w)
 	w.poke()
-}
-
-// dueHeap orders queues by a time, each once.
-type dueHeap struct {
-	ids []dueQueue
-	at  map[queue.ID]int // where each stands
-}
-
-type dueQueue struct {
-	id queue.ID
-	at int64
-}
-
-func (h *dueHeap) Len() int           { return len(h.ids) }
-func (h *dueHeap) Less(i, j int) bool { return h.ids[i].at < h.ids[j].at }
-func (h *dueHeap) Swap(i, j int) {
-	h.ids[i], h.ids[j] = h.ids[j], h.ids[i]
-	h.at[h.ids[i].id], h.at[h.ids[j].id] = i, j
-}
-
-// Push is heap.Interface's.
-func (h *dueHeap) Push(x any) {
-	q := x.(dueQueue)
-	h.at[q.id] = len(h.ids)
-	h.ids = append(h.ids, q)
-}
-
-// Pop is heap.Interface's.
-func (h *dueHeap) Pop() any {
-	last := h.ids[len(h.ids)-1]
-	h.ids = h.ids[:len(h.ids)-1]
-	delete(h.at, last.id)
-	return last
-}
-
-func (h *dueHeap) put(id queue.ID, at int64) {
-	if i, ok := h.at[id]; ok {
-		h.ids[i].at = at
-		heap.Fix(h, i)
-		return
-	}
-	heap.Push(h, dueQueue{id, at})
-}
-
-func (h *dueHeap) remove(id queue.ID) {
-	if i, ok := h.at[id]; ok {
-		heap.Remove(h, i)
-	}
 }

@@ -3,7 +3,6 @@ package awstest
 import (
 	"bytes"
 	"context"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/queue/catalog/catalogtest"
 	"github.com/signalbox-mq/signalbox/queue/pebblestore"
+	"github.com/signalbox-mq/signalbox/queue/storetest"
 )
 
 // Who calls in tests, and where.
@@ -29,7 +29,7 @@ const (
 
 // Backend is what a service needs below it: a real store in memory, and definitions.
 type Backend struct {
-	Store  *Faulty
+	Store  *storetest.Faulty
 	Defs   *catalog.Catalog
 	Broker *queue.Broker
 	// Log is what the handler has logged.
@@ -52,7 +52,7 @@ func NewBackend(tb testing.TB) *Backend {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b := &Backend{Store: &Faulty{Store: store}, Defs: defs, Log: &bytes.Buffer{}}
+	b := &Backend{Store: &storetest.Faulty{Store: store}, Defs: defs, Log: &bytes.Buffer{}}
 	b.Broker = queue.NewBroker(b.Store, defs, queue.NewClock(time.Time{}))
 	return b
 }
@@ -62,36 +62,4 @@ func (b *Backend) Handler(services ...*awsapi.Service) *awsapi.Handler {
 	return awsapi.NewHandler(awsapi.Config{
 		Account: Account, Region: Region, PublicURL: BaseURL, RequestIDHeader: "X-Request-Id", Log: zerolog.New(zerolog.SyncWriter(b.Log)),
 	}, services...)
-}
-
-// Faulty is a store that may be made to fail.
-type Faulty struct {
-	queue.Store
-	fault atomic.Pointer[error]
-}
-
-// Fail makes appending and receiving fail from now on; with nil no more.
-func (f *Faulty) Fail(err error) { f.fault.Store(&err) }
-
-func (f *Faulty) err() error {
-	if err := f.fault.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// Append is queue.Store's.
-func (f *Faulty) Append(ctx context.Context, req queue.AppendRequest) (queue.AppendResult, error) {
-	if err := f.err(); err != nil {
-		return queue.AppendResult{}, err
-	}
-	return f.Store.Append(ctx, req)
-}
-
-// Receive is queue.Store's.
-func (f *Faulty) Receive(ctx context.Context, req queue.ReceiveRequest) (queue.ReceiveResult, error) {
-	if err := f.err(); err != nil {
-		return queue.ReceiveResult{}, err
-	}
-	return f.Store.Receive(ctx, req)
 }
