@@ -70,7 +70,7 @@ type InvalidError struct {
 }
 
 func (e *InvalidError) Error() string {
-	return fmt.Sprintf("invalid definition %s %s: %s", e.Table, e.Name, e.Reason)
+	return fmt.Sprintf("invalid definition of %s %s: %s", noun(e.Table), e.Name, e.Reason)
 }
 
 type key struct {
@@ -185,5 +185,5 @@ func (q *Requirement) test(s *Snapshot) error {
 }
 
 func failed(table string, name Name, err error) error {
-	return fmt.Errorf("%s %s: %w", table, name.Name, err)
+	return fmt.Errorf("%s %s: %w", noun(table), name.Name, err)
 }
