@@ -274,7 +274,7 @@ func TestDestinationRefused(t *testing.T) {
 		about        *endpoint.HTTPParameters
 		reason, code string
 	}{
-		{nil, "the URL has 1 asterisks, and the target gives 0 values for its path", "INVALID_PARAMETER"},
+		{nil, "too few values for the path of the URL: it has asterisks for 1, and the target gives 0", "INVALID_PARAMETER"},
 		{&endpoint.HTTPParameters{Path: []string{""}}, "the value for asterisk 1 of the URL is empty, or the event has none", "INVALID_PARAMETER"},
 		{&endpoint.HTTPParameters{Path: []string{".."}}, "a value for the path of the URL makes it lead elsewhere: ..", "INVALID_PARAMETER"},
 		{&endpoint.HTTPParameters{Path: []string{"a"}, Header: map[string]string{"X-A": "line\r\nbreak: yes"}}, "the request could not be built: headers.X-A: is not a valid header", "SDK_CLIENT_ERROR"},

@@ -86,3 +86,24 @@ func BenchmarkPutRule(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPublishToFunctions publishes one event to five functions: of a file's rule, and of a client's, whose deliveries carry
+// EventBridge's retry policy.
+func BenchmarkPublishToFunctions(b *testing.B) {
+	for _, client := range []bool{false, true} {
+		b.Run(map[bool]string{false: "file", true: "client"}[client], func(b *testing.B) {
+			e := newEnv(b)
+			var rule rules.Rule
+			for i := range 5 {
+				e.function(fmt.Sprint("f", i))
+				rule.Targets = append(rule.Targets, rules.Target{Function: fmt.Sprint("f", i), AsEventBridge: client})
+			}
+			e.rule("r", rule)
+			e.publishOne("order", numbered(0))
+			b.ReportAllocs()
+			for b.Loop() {
+				e.publishOne("order", numbered(1))
+			}
+		})
+	}
+}

@@ -196,11 +196,18 @@ func (e *Engine) DeleteBus(ctx context.Context, name catalog.Name) error {
 		if err != nil {
 			return err
 		}
-		before := e.definitions.Snapshot()
-		if e.busInUse(before, name) {
-			return fmt.Errorf("%w: %s", ErrBusInUse, name.Name)
-		}
-		applied, err := e.definitions.Apply(ctx, catalog.Set{Changes: []catalog.Change{e.buses.Deleting(name).If(r.Revision)}})
+		// Rules and archives are made under the condition that their bus is there, and this under the condition that there are none:
+		// of two that happen at the same time, on any nodes, one fails.
+		var before *catalog.Snapshot
+		applied, err := e.definitions.Apply(ctx, catalog.Set{
+			Changes: []catalog.Change{e.buses.Deleting(name).If(r.Revision)},
+			Guard: func(at *catalog.Snapshot) error {
+				if before = at; e.busInUse(at, name) {
+					return fmt.Errorf("%w: %s", ErrBusInUse, name.Name)
+				}
+				return nil
+			},
+		})
 		if err == nil {
 			if e.config.OnDeleted != nil {
 				e.config.OnDeleted(applied.Records, before)
@@ -213,8 +220,7 @@ func (e *Engine) DeleteBus(ctx context.Context, name catalog.Name) error {
 	}
 }
 
-// busInUse says whether rules or archives name the bus. One that is made at the same moment may be left without its bus: it then
-// does nothing, as a rule of a file would.
+// busInUse says whether rules or archives name the bus.
 func (e *Engine) busInUse(at *catalog.Snapshot, name catalog.Name) bool {
 	for r := range at.Scan(RuleTable, catalog.Query{Account: name.Account, Region: name.Region, Prefix: name.Name + "/"}) {
 		if bus, _ := SplitRuleName(r.Name); bus == name {

@@ -261,7 +261,9 @@ func TestScheduleFaults(t *testing.T) {
 		want  string
 	}{
 		{rules.Rule{Schedule: "rate(5 minute)"}, "schedule", "is not a valid schedule: the unit of 5 is minutes, not minute"},
-		{rules.Rule{Schedule: "at(2030-01-01T00:00:00)"}, "schedule", "must be rate(…) or cron(…): a rule has no at(…)"},
+		{rules.Rule{Schedule: "at(2030-01-01T00:00:00)"}, "schedule", "must be rate(…) or cron(…): at(…) is for one-time schedules, and rules have none"},
+		{rules.Rule{Schedule: "at(tomorrow)"}, "schedule", "must be rate(…) or cron(…): at(…) is for one-time schedules, and rules have none"},
+		{rules.Rule{Schedule: "every 5 minutes"}, "schedule", "must be rate(…) or cron(…)"},
 		{rules.Rule{Schedule: "rate(5 minutes)", If: "true"}, "if", "needs a when: it does not count for what is due by the schedule"},
 		{rules.Rule{Schedule: "rate(5 minutes)", Start: "earliest"}, "start", "needs a when: the rule matches no events that are published"},
 	} {

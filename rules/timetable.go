@@ -27,16 +27,22 @@ func compileSchedule(def *Rule) (*timetable, error) {
 	}
 	var errs []error
 	bad := func(field, reason string) { errs = append(errs, &InvalidError{Field: field, Reason: reason}) }
-	expression, err := schedule.Parse(def.Schedule)
-	switch fault, ok := errors.AsType[*schedule.SyntaxError](err); {
-	case ok:
-		errs = append(errs, &InvalidError{
-			Field: "schedule", Reason: "is not a valid schedule: " + fault.Reason, Line: 1, Column: fault.Position + 1,
-		})
-	case err != nil:
-		bad("schedule", err.Error())
-	case expression.Kind() == schedule.At:
-		bad("schedule", "must be rate(…) or cron(…): a rule has no at(…)")
+	var expression schedule.Expression
+	switch kind, _, _ := strings.Cut(def.Schedule, "("); schedule.Kind(kind) {
+	case schedule.Rate, schedule.Cron:
+		var err error
+		expression, err = schedule.Parse(def.Schedule)
+		if fault, ok := errors.AsType[*schedule.SyntaxError](err); ok {
+			errs = append(errs, &InvalidError{
+				Field: "schedule", Reason: "is not a valid schedule: " + fault.Reason, Line: 1, Column: fault.Position + 1,
+			})
+		} else if err != nil {
+			bad("schedule", err.Error())
+		}
+	case schedule.At:
+		bad("schedule", "must be rate(…) or cron(…): at(…) is for one-time schedules, and rules have none")
+	default:
+		bad("schedule", "must be rate(…) or cron(…)")
 	}
 	if len(def.When) == 0 {
 		// These are about events that are published, of which the rule matches none.

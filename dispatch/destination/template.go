@@ -52,7 +52,7 @@ func (t *template) wildcards() int { return len(t.parts) - 1 }
 func (t *template) fill(values []string) (*url.URL, error) {
 	filled := *t.url
 	if len(values) < t.wildcards() {
-		return nil, fmt.Errorf("the URL has %d asterisks, and the target gives %d values for its path", t.wildcards(), len(values))
+		return nil, fmt.Errorf("too few values for the path of the URL: it has asterisks for %d, and the target gives %d", t.wildcards(), len(values))
 	}
 	if t.wildcards() == 0 {
 		return &filled, nil

@@ -8,8 +8,8 @@ import (
 )
 
 // The JSON form of a Delivery is written and read once for every delivery, so not by reflection. It is exactly the form
-// that encoding/json gives the type: what is not plain here (texts with escapes, a retry policy, a form that a later
-// version wrote) is left to it.
+// that encoding/json gives the type: what is not plain here (texts with escapes, a retry policy with a list, a form that
+// a later version wrote) is left to it.
 
 // Encode returns the JSON form.
 func (d *Delivery) Encode() []byte {
@@ -41,7 +41,7 @@ func (d *Delivery) Encode() []byte {
 		dst = append(dst, `,"transformed":true`...)
 	}
 	if d.Retry != nil {
-		dst = append(append(dst, `,"retry":`...), mustJSON(d.Retry)...)
+		dst = d.Retry.append(append(dst, `,"retry":`...))
 	}
 	optional(`,"dead_letter":`, d.DeadLetter)
 	if d.Verbatim != nil {
@@ -98,7 +98,7 @@ func DecodeDelivery(b []byte) (*Delivery, error) {
 }
 
 // readPlain reads the members of an object without white space, whose keys are known and whose values are plain texts,
-// numbers, true, or objects of such. It reports false for anything else, having set some fields.
+// numbers, durations, true, or objects of such. It reports false for anything else, having set some fields.
 func (d *Delivery) readPlain(s string) bool {
 	rest, ok := cutObject(s, d.setPlain)
 	return ok && rest == ""
@@ -150,10 +150,7 @@ func (d *Delivery) setPlain(key, s string) (rest string, ok bool) {
 		d.Published, rest, ok = cutNumber(s)
 		return rest, ok
 	case "hops":
-		var n int64
-		n, rest, ok = cutNumber(s)
-		d.Hops = int(n)
-		return rest, ok
+		return cutInt(s, &d.Hops)
 	case "text":
 		rest, d.Text = strings.CutPrefix(s, "true")
 		return rest, d.Text
@@ -166,8 +163,14 @@ func (d *Delivery) setPlain(key, s string) (rest string, ok bool) {
 	case "no_dead_letter":
 		rest, d.NoDeadLetter = strings.CutPrefix(s, "true")
 		return rest, d.NoDeadLetter
+	case "retry":
+		if d.Retry != nil { // encoding/json would add to it
+			return "", false
+		}
+		d.Retry = new(RetryPolicy)
+		return d.Retry.setPlain(s)
 	case "verbatim":
-		if d.Verbatim != nil { // encoding/json would add to it
+		if d.Verbatim != nil {
 			return "", false
 		}
 		d.Verbatim = new(Verbatim)

@@ -26,7 +26,7 @@ func TestDeliveryJSON(t *testing.T) {
 			Bare: rapid.Bool().Draw(t, "bare"), NoDeadLetter: rapid.Bool().Draw(t, "noDeadLetter"),
 		}
 		if rapid.Bool().Draw(t, "retry") {
-			d.Retry = &endpoint.RetryPolicy{Schedule: []duration.Duration{duration.Of(time.Second)}}
+			d.Retry = drawPolicy(t)
 		}
 		if rapid.Bool().Draw(t, "verbatim") {
 			d.Verbatim = &endpoint.Verbatim{ContentType: text.Draw(t, "contentType")}
@@ -55,6 +55,36 @@ func TestDeliveryJSON(t *testing.T) {
 	})
 }
 
+// drawPolicy returns any retry policy, and often one of EventBridge's.
+func drawPolicy(t *rapid.T) *endpoint.RetryPolicy {
+	length := rapid.Custom(func(t *rapid.T) duration.Duration {
+		return duration.Of(time.Duration(rapid.Int64Range(0, 100_000_000).Draw(t, "ms")) * time.Millisecond)
+	})
+	if rapid.Bool().Draw(t, "EventBridge's") {
+		policy := endpoint.EventBridgeRetry(rapid.IntRange(0, 185).Draw(t, "retries"), length.Draw(t, "age").Std())
+		return &policy
+	}
+	p := &endpoint.RetryPolicy{
+		MaxAge: length.Draw(t, "maxAge"), RetryAfterMax: length.Draw(t, "retryAfterMax"),
+		PermanentAttempts: rapid.IntRange(0, 9).Draw(t, "permanentAttempts"), EventBridge: rapid.Bool().Draw(t, "eventBridge"),
+	}
+	if rapid.Bool().Draw(t, "exponential") {
+		p.Exponential = &endpoint.Exponential{
+			Min: length.Draw(t, "min"), Max: length.Draw(t, "max"), Attempts: rapid.IntRange(0, 1000).Draw(t, "attempts"),
+			Factor: rapid.SampledFrom([]float64{0, 0, 2, 1.5}).Draw(t, "factor"),
+		}
+	}
+	switch rapid.IntRange(0, 5).Draw(t, "more") {
+	case 0:
+		p.Schedule = rapid.SliceOfN(length, 0, 3).Draw(t, "schedule")
+	case 1:
+		p.Jitter = new(rapid.Float64Range(0, 1).Draw(t, "jitter"))
+	case 2:
+		p.PermanentStatuses = rapid.SliceOfN(rapid.IntRange(300, 599), 0, 3).Draw(t, "permanentStatuses")
+	}
+	return p
+}
+
 // FuzzDecodeDelivery: whatever the text, the result is encoding/json's.
 func FuzzDecodeDelivery(f *testing.F) {
 	for _, seed := range []string{
@@ -67,6 +97,10 @@ func FuzzDecodeDelivery(f *testing.F) {
 		`{"verbatim":{}}`, `{"verbatim":{"header":{}}}`, `{"verbatim":{"header":{"a":"1","a":"2"}}}`, `{"verbatim":null}`, `{"bare":false}`,
 		`{"verbatim":{"header":{"a":"1"}},"verbatim":{"header":{"b":"2"}}}`, `{"verbatim":{"header":{"a":"1"},"header":{"b":"2"}}}`,
 		`{"verbatim":{"header":{"a":"1"}`, `{"verbatim":{"header":{"a":1}}}`, `{"verbatim":{"content_type":"x"},"bare":true}}`, `{"verbatim":{,}}`,
+		`{"retry":{"exponential":{"min":"1s","max":"7m","attempts":186},"max_age":"1d","retry_after_max":"30d","permanent_attempts":1,"eventbridge":true}}`,
+		`{"retry":{}}`, `{"retry":null}`, `{"retry":{"eventbridge":false}}`, `{"retry":{"max_age":0}}`, `{"retry":{"max_age":"0"}}`, `{"retry":{"max_age":"1x"}}`,
+		`{"retry":{"max_age":"1s"},"retry":{"eventbridge":true}}`, `{"retry":{"exponential":{"min":"1s"},"exponential":{"max":"1s"}}}`,
+		`{"retry":{"exponential":{"factor":2}}}`, `{"retry":{"exponential":null}}`, `{"retry":{"permanent_attempts":-1}}`, `{"retry":{"max_age":"1s","max_age":"bad"}}`,
 	} {
 		f.Add([]byte(seed))
 	}

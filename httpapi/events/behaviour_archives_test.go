@@ -181,6 +181,6 @@ func TestArchivesOfTheFile(t *testing.T) {
 		t.Errorf("it is %+v", got)
 	}
 	for operation, input := range map[string]string{"UpdateArchive": `{"ArchiveName":"a","Description":"x"}`, "DeleteArchive": `{"ArchiveName":"a"}`} {
-		e.Refuse(operation, input, "AccessDeniedException", "archives a is declared by file:router.yaml and can only be changed there.")
+		e.Refuse(operation, input, "AccessDeniedException", "archive a is declared by file:router.yaml and can only be changed there.")
 	}
 }

@@ -280,9 +280,9 @@ func TestConnectionsOfTheFile(t *testing.T) {
 		t.Errorf("they are %+v and %+v", c, d)
 	}
 	for operation, input := range map[string]string{"UpdateConnection": `{"Name":"c","Description":"x"}`, "DeauthorizeConnection": `{"Name":"c"}`, "DeleteConnection": `{"Name":"c"}`} {
-		e.Refuse(operation, input, "AccessDeniedException", "connections c is declared by file:router.yaml and can only be changed there.")
+		e.Refuse(operation, input, "AccessDeniedException", "connection c is declared by file:router.yaml and can only be changed there.")
 	}
 	for operation, input := range map[string]string{"UpdateApiDestination": `{"Name":"d","Description":"x"}`, "DeleteApiDestination": `{"Name":"d"}`} {
-		e.Refuse(operation, input, "AccessDeniedException", "api-destinations d is declared by file:router.yaml and can only be changed there.")
+		e.Refuse(operation, input, "AccessDeniedException", "API destination d is declared by file:router.yaml and can only be changed there.")
 	}
 }

@@ -79,6 +79,7 @@ func TestRules(t *testing.T) {
 	for input, told := range map[string]string{
 		`"Name":"x"`: "Parameter(s) EventPattern or ScheduleExpression must be specified.",
 		`"Name":"x","EventPattern":"","ScheduleExpression":""`:                                             "Parameter(s) EventPattern or ScheduleExpression must be specified.",
+		`"Name":"x","ScheduleExpression":"at(2030-01-01T00:00:00)"`:                                        "Parameter ScheduleExpression is not valid.",
 		`"Name":"x","EventBusName":"b","ScheduleExpression":"rate(1 day)"`:                                 "ScheduleExpression is supported only on the default event bus.",
 		`"Name":"x","EventPattern":"{\"a\":[1]}","EventBusName":"b","ScheduleExpression":"rate(1 minute)"`: "ScheduleExpression is supported only on the default event bus.",
 	} {

@@ -293,7 +293,7 @@ func TestTargetsOfTheFile(t *testing.T) {
 		"TagResource":   `{"ResourceARN":"` + arn("rule/filed/r") + `","Tags":[{"Key":"a","Value":"b"}]}`,
 		"UntagResource": `{"ResourceARN":"` + arn("rule/filed/r") + `","TagKeys":["a"]}`,
 	} {
-		e.Refuse(operation, input, "ManagedRuleException", "rules filed/r is declared by file:router.yaml and can only be changed there.")
+		e.Refuse(operation, input, "ManagedRuleException", "rule filed/r is declared by file:router.yaml and can only be changed there.")
 	}
 	for operation, input := range map[string]string{
 		"UpdateEventBus":   `{"Name":"filed","Description":"x"}`,
@@ -301,7 +301,7 @@ func TestTargetsOfTheFile(t *testing.T) {
 		"RemovePermission": `{"EventBusName":"filed","RemoveAllPermissions":true}`,
 		"TagResource":      `{"ResourceARN":"` + arn("event-bus/filed") + `","Tags":[{"Key":"a","Value":"b"}]}`,
 	} {
-		e.Refuse(operation, input, "AccessDeniedException", "buses filed is declared by file:router.yaml and can only be changed there.")
+		e.Refuse(operation, input, "AccessDeniedException", "bus filed is declared by file:router.yaml and can only be changed there.")
 	}
 	// A rule of its own on the file's bus is nobody else's business.
 	e.rule("filed", "own", `{"source":["shop"]}`)

@@ -98,14 +98,19 @@ func (c *Catalog) commitQueued(ctx context.Context) {
 }
 
 // disjoint divides sets into those that can be committed together and those that must wait. Two that change the same
-// record cannot, since one revision of a record has one value; nor can one that changes what another requires.
+// record cannot, since one revision of a record has one value; nor can one that changes what another requires. One with a
+// Guard, which may look at any record, is alone.
 func disjoint(sets []*pending) (now, later []*pending) {
 	if len(sets) == 1 {
 		return sets, nil
 	}
 	changed, required := map[key]bool{}, map[key]bool{}
-	for _, p := range sets {
-		free := true
+	guarded := false
+	for i, p := range sets {
+		free := !guarded
+		if p.set.Guard != nil {
+			free, guarded = i == 0, true
+		}
 		for i := range p.set.Changes {
 			k := key{p.set.Changes[i].Table, p.set.Changes[i].Name}
 			free = free && !changed[k] && !required[k]

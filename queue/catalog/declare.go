@@ -276,7 +276,7 @@ func (p *declaring) leave(ctx context.Context, builtin map[key][]byte) error {
 			if p.opts.Keep != nil && !p.opts.Prune {
 				var err error
 				if keep, err = p.opts.Keep(ctx, r); err != nil {
-					return fmt.Errorf("whether to keep %s %s: %w", table, r.Name.Name, err)
+					return fmt.Errorf("whether to keep %s %s: %w", noun(table), r.Name.Name, err)
 				}
 			}
 			if !keep {

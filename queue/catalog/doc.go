@@ -23,7 +23,7 @@
 //  5. Records have an ID, given once and never again, in any table and after any restart. A record deleted and made anew
 //     has another ID; one that is updated, declared, kept or given back keeps it.
 //  6. Compare-and-set: a change can be bound to the revision its record must have ([Change.If]), zero for none, and a set
-//     to conditions on other records ([Requirement]).
+//     to conditions on other records ([Requirement]), or on all there are ([Set].Guard).
 //  7. A record belongs to its Owner: the APIs (empty), a file, or [Builtin]. Changing what a file or Builtin has declared
 //     through the APIs is a [*ManagedError]; declaring what another has is a [*TakenError].
 //  8. [Catalog.Declare] is one set. What leaves a file is given back to Builtin, or kept without an owner if it must not

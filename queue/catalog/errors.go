@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 var (
@@ -32,9 +33,9 @@ type ManagedError struct {
 
 func (e *ManagedError) Error() string {
 	if e.Owner == Builtin {
-		return fmt.Sprintf("%s %s is built in; declare it in a file to change it", e.Table, e.Name.Name)
+		return fmt.Sprintf("%s %s is built in; declare it in a file to change it", noun(e.Table), e.Name.Name)
 	}
-	return fmt.Sprintf("%s %s is declared by %s and can only be changed there", e.Table, e.Name.Name, e.Owner)
+	return fmt.Sprintf("%s %s is declared by %s and can only be changed there", noun(e.Table), e.Name.Name, e.Owner)
 }
 
 // TakenError says that a file declares a name that an API's record has.
@@ -50,5 +51,16 @@ func (e *TakenError) Error() string {
 	if e.Owner != "" {
 		by = "is declared by " + e.Owner
 	}
-	return fmt.Sprintf("%s %s already exists: it %s", e.Table, e.Name.Name, by)
+	return fmt.Sprintf("%s %s already exists: it %s", noun(e.Table), e.Name.Name, by)
+}
+
+// noun is what people call one record of a table, which is named in the plural.
+func noun(table string) string {
+	switch table {
+	case "buses":
+		return "bus"
+	case "api-destinations":
+		return "API destination"
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(table, "s"), "-", " ")
 }

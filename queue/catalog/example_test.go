@@ -31,7 +31,7 @@ func Example() {
 	fmt.Println(updated.Value.Delay, updated.Revision, err)
 	// Output:
 	// 1 1 <nil>
-	// true queues orders: definition already exists
+	// true queue orders: definition already exists
 	// 5s 2 <nil>
 }
 
@@ -67,7 +67,7 @@ func ExampleCatalog_Apply() {
 	// 1 <nil>
 	// 2 3 <nil>
 	// <nil>
-	// topics alerts: no such definition
+	// topic alerts: no such definition
 }
 
 func ExampleCatalog_Declare() {
@@ -97,7 +97,7 @@ func ExampleCatalog_Declare() {
 	fmt.Println(queues.Delete(ctx, in("orders")))
 	// Output:
 	// 2 <nil>
-	// queues orders is declared by file:orders.yaml and can only be changed there
+	// queue orders is declared by file:orders.yaml and can only be changed there
 	// deleted payments kept orders <nil>
 	// <nil>
 }

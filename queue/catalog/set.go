@@ -13,6 +13,11 @@ type Set struct {
 	Changes []Change
 	// Requires are conditions on records that the set does not change.
 	Requires []Requirement
+	// Guard, when set, is a condition on what Requires can not name, such as that no record refers to one that the set deletes. It
+	// is given the catalog as it is just before the set, on whichever nodes that was made, and its error, as it is, refuses the set.
+	// It may be called several times, from other goroutines, must depend on the snapshot only, and must not wait. A set with a Guard
+	// shares its revision with no other.
+	Guard func(at *Snapshot) error
 	// Owner is who makes the changes: empty for an API, or the name under which a file's definitions are declared. Records
 	// that are written get it. A set changes its owner's records only: it fails with a [*ManagedError] (an API's set) or a
 	// [*TakenError] (an owner's) where the record is another's.
@@ -70,7 +75,7 @@ type InvalidError struct {
 }
 
 func (e *InvalidError) Error() string {
-	return fmt.Sprintf("invalid definition %s %s: %s", e.Table, e.Name, e.Reason)
+	return fmt.Sprintf("invalid definition of %s %s: %s", noun(e.Table), e.Name, e.Reason)
 }
 
 type key struct {
@@ -112,6 +117,11 @@ func (set *Set) check() error {
 func (set *Set) plan(s *Snapshot, revision, lastID uint64, now time.Time) ([]*entry, uint64, error) {
 	for _, q := range set.Requires {
 		if err := q.test(s); err != nil {
+			return nil, 0, err
+		}
+	}
+	if set.Guard != nil {
+		if err := set.Guard(s); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -185,5 +195,5 @@ func (q *Requirement) test(s *Snapshot) error {
 }
 
 func failed(table string, name Name, err error) error {
-	return fmt.Errorf("%s %s: %w", table, name.Name, err)
+	return fmt.Errorf("%s %s: %w", noun(table), name.Name, err)
 }

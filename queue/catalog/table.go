@@ -96,7 +96,7 @@ func (t *Table[T]) Decode(r Record) (Entry[T], error) {
 		return out, nil
 	}
 	if err := json.Unmarshal(r.Value, &out.Value); err != nil {
-		return entryOf[T](&r), fmt.Errorf("decoding %s %s: %w", r.Table, r.Name, err)
+		return entryOf[T](&r), fmt.Errorf("decoding %s %s: %w", noun(r.Table), r.Name, err)
 	}
 	return out, nil
 }
@@ -205,7 +205,7 @@ func (t *Table[T]) read(e *entry, keep bool) (Entry[T], error) {
 	}
 	v := new(T)
 	if err := json.Unmarshal(e.rec.Value, v); err != nil {
-		return out, fmt.Errorf("decoding %s %s: %w", e.rec.Table, e.rec.Name, err)
+		return out, fmt.Errorf("decoding %s %s: %w", noun(e.rec.Table), e.rec.Name, err)
 	}
 	if keep {
 		boxed := any(v)

@@ -67,7 +67,7 @@ func (d *decoder) toDestination(at place, known names, t *rules.Target, c *Confi
 		if t.HTTP == nil {
 			field = "api_destination"
 		}
-		d.wrong(at, field, fmt.Sprintf("gives %d values for the path; the URL of the API destination has %d asterisks", given, n))
+		d.wrong(at, field, fmt.Sprintf("gives too few values for the path: the URL of the API destination has asterisks for %d, and the target gives %d", n, given))
 	}
 }
 
