@@ -34,6 +34,7 @@ func (c *awsCLI) events(out any, args ...string) {
 // TestEventBridgePage runs the commands of docs/eventbridge.md as printed there, but for the port.
 func TestEventBridgePage(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	r := harness.Start(t, harness.Options{Verb: "dev"})
 	aws := `aws() { AWS_CONFIG_FILE=/dev/null ` + newCLI(t, r).path + ` --endpoint-url "$AWS_ENDPOINT_URL" --output json "$@"; }` + "\n"
 	text, err := os.ReadFile(filepath.Join(harness.Root(t), "docs", "eventbridge.md"))
@@ -61,6 +62,7 @@ func TestEventBridgePage(t *testing.T) {
 // TestEventBridgeCommandLine goes from a bus to a replay with the AWS command line.
 func TestEventBridgeCommandLine(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	r := harness.Start(t, harness.Options{})
 	c := newCLI(t, r)
 	const queue = "arn:aws:sqs:us-east-1:000000000000:orders"
