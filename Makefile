@@ -1,5 +1,5 @@
 # make test    everything: sets up what the tests need, then runs all of them with the race detector
-# make test-nodes   the black-box tests again, on three nodes that share a store
+# make test-nodes   the black-box tests again, on three nodes that share a store, but for what is the same on every store
 # make test-containers   the tests of the shared store again, on Redis servers that run in containers
 # make check   format, vet, static analysis, tidy: what must be clean before a commit
 # make bench   the benchmarks of the hot paths, a few minutes
@@ -29,19 +29,21 @@ lint:
 test-setup:
 	@./tests/setup.sh
 
-# At full size the soaks alone take more than half an hour.
+# At full size the soaks alone take more than half an hour, and the cache of test results does not know of all that has one. Vetting is
+# what `make check` does.
 test: test-setup
-	$(GO) test -race -timeout $(if $(SIGNALBOX_SOAK),120m,20m) ./...
+	$(GO) test -race -vet off -timeout $(if $(SIGNALBOX_SOAK),120m -count 1,20m) ./...
 
-# The same tests as before, so without the race detector, and with less of what takes long.
+# The same tests as before, so without the race detector, and with less of what takes long. Most of them wait: for a lease to end, a retry,
+# a node to start. So twice as many go at a time as there are processors.
 test-nodes: test-setup
 	SIGNALBOX_TEST_STORE=$(or $(SIGNALBOX_TEST_STORE),redis) SIGNALBOX_SOAK_TIME=$(or $(SIGNALBOX_SOAK_TIME),$(if $(SIGNALBOX_SOAK),,20s)) \
-		$(GO) test -timeout $(if $(SIGNALBOX_SOAK),120m,20m) ./tests
+		$(GO) test -vet off -parallel $$((2 * $$(getconf _NPROCESSORS_ONLN))) -timeout $(if $(SIGNALBOX_SOAK),120m,20m) ./tests
 
 # Needs a container engine, or root to start one. What these tests are elsewhere with the race detector, here is without.
 test-containers: export SIGNALBOX_REDIS = docker
 test-containers: test-setup
-	$(GO) test -short -timeout 20m ./tests/redistest ./queue/redisstore
+	$(GO) test -short -vet off -timeout 20m ./tests/redistest ./queue/redisstore
 
 bench:
 	./tests/bench.sh

@@ -35,6 +35,7 @@ type composeService struct {
 // accepts its arguments. The images it does not run.
 func TestCompose(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	files, err := filepath.Glob(filepath.Join(harness.Root(t), "docker-compose*.yml"))
 	if err != nil || len(files) != 3 {
 		t.Fatalf("found %v, %v", files, err)

@@ -118,6 +118,7 @@ func TestDevWithoutFile(t *testing.T) {
 // TestREADME runs the commands of README.md as printed there, but for the port.
 func TestREADME(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	r := harness.Start(t, harness.Options{Verb: "dev"})
 	answers := runMarkdown(t, r, filepath.Join(harness.Root(t), "README.md"))
 	if len(answers) != 3 {
@@ -201,6 +202,7 @@ func (p page) shell(script string) string {
 // TestEventsDocument runs the commands of docs/events.md, which need no definitions.
 func TestEventsDocument(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	r := harness.Start(t, harness.Options{})
 	answers := runMarkdown(t, r, filepath.Join(harness.Root(t), "docs", "events.md"))
 	if len(answers) < 4 {
@@ -225,6 +227,7 @@ func example(t *testing.T, name string) string {
 // TestExamplesAreTested fails when there is an example that no test runs.
 func TestExamplesAreTested(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	entries, err := os.ReadDir(filepath.Join(harness.Root(t), "examples"))
 	if err != nil {
 		t.Fatal(err)
@@ -238,6 +241,7 @@ func TestExamplesAreTested(t *testing.T) {
 
 func TestExampleQuickstart(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	dir := example(t, "quickstart")
 	r := harness.Start(t, harness.Options{Verb: "dev", ConfigFile: filepath.Join(dir, "router.yaml")})
 	answers := runMarkdown(t, r, filepath.Join(dir, "README.md"))
@@ -266,6 +270,7 @@ func TestExampleQuickstart(t *testing.T) {
 
 func TestExampleOrders(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	dir := example(t, "orders")
 	command := node(t, filepath.Join(dir, "shop.mjs"), []string{"0"}, "SHOP_SECRET="+signingSecret)
 	shop := harness.Run(t, command)
@@ -308,6 +313,7 @@ func TestExampleOrders(t *testing.T) {
 
 func TestExampleGitHubWebhooks(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	dir := example(t, "github-webhooks")
 	c := harness.NewCollector(t)
 	r := harness.Start(t, harness.Options{

@@ -33,6 +33,7 @@ func (c *awsCLI) events(out any, args ...string) {
 // TestEventBridgePage runs the commands of docs/eventbridge.md as printed there, but for the ports.
 func TestEventBridgePage(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	r := harness.Start(t, harness.Options{Verb: "dev"})
 	p := newPage(t, r, "eventbridge.md")
 	const wanted = 8
@@ -74,6 +75,7 @@ func TestEventBridgePage(t *testing.T) {
 // TestEventBridgeCommandLine goes from a bus to a replay with the AWS command line.
 func TestEventBridgeCommandLine(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	r := harness.Start(t, harness.Options{})
 	c := newCLI(t, r)
 	const queue = "arn:aws:sqs:us-east-1:000000000000:orders"

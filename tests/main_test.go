@@ -28,3 +28,12 @@ func storeAt(servers ...string) string {
 
 // soak says that tests with an everyday size and a full one run at full size.
 func soak() bool { return os.Getenv("SIGNALBOX_SOAK") != "" }
+
+// sameOnEveryStore skips a test of what no store and no number of nodes changes: what the command refuses, how clients of one node
+// write and read, the commands of the docs. Where the environment asks for a shared store it would run a second time for nothing.
+func sameOnEveryStore(t *testing.T) {
+	t.Helper()
+	if harness.Shared(t) {
+		t.Skip("is the same on every store, so runs without SIGNALBOX_TEST_STORE")
+	}
+}

@@ -51,6 +51,7 @@ func TestSNSPage(t *testing.T) {
 // TestSNSCommandLine goes through every operation with the AWS command line.
 func TestSNSCommandLine(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	r := harness.Start(t, harness.Options{})
 	c := newCLI(t, r)
 	const queue = "arn:aws:sqs:us-east-1:000000000000:orders"

@@ -59,6 +59,7 @@ func (c *awsCLI) try(args ...string) (code int, stdout, stderr string) {
 // TestSQSCommandLine goes through every operation with the AWS command line.
 func TestSQSCommandLine(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	r := harness.Start(t, harness.Options{})
 	c := newCLI(t, r)
 	var made struct{ QueueUrl string }

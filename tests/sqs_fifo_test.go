@@ -305,7 +305,7 @@ func fifoRequired(t *testing.T, s *sqsScene) {
 // TestSQSDeduplicationAcrossRestarts sends again after the router was stopped, and after it was killed.
 func TestSQSDeduplicationAcrossRestarts(t *testing.T) {
 	t.Parallel()
-	for _, protocol := range protocols {
+	for _, protocol := range protocols(t) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			r := harness.Start(t, harness.Options{})

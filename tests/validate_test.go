@@ -53,6 +53,7 @@ var mistake = regexp.MustCompile(`^(.*):(\d+):(\d+): (.+)$`)
 // TestValidate: every mistake is told, as file:line:column: message, in one run, and the exit code is 1.
 func TestValidate(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "broken.yaml")
 	if err := os.WriteFile(file, []byte(mistakes), 0o600); err != nil {
@@ -106,6 +107,7 @@ func values(m map[int]string) (all []string) {
 // TestValidateSaysOK: a good file is ok, a missing one is not, and several may be named.
 func TestValidateSaysOK(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	dir := t.TempDir()
 	for name, text := range map[string]string{"good.yaml": apiYAML, "empty.yaml": "", "tab.yaml": "queues:\n\torders: {}\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -156,6 +158,7 @@ func TestFilesOfTheDocsAreValid(t *testing.T) {
 // TestServeRefusesBrokenFile: serve does not start with a broken file, and says where it is broken.
 func TestServeRefusesBrokenFile(t *testing.T) {
 	t.Parallel()
+	sameOnEveryStore(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "broken.yaml")
 	if err := os.WriteFile(file, []byte("queues:\n  a: {colour: red}\n"), 0o600); err != nil {

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"flag"
+	"os"
 	"testing"
 	"time"
 
@@ -46,8 +48,20 @@ type Crasher interface {
 	Crash() error
 }
 
+// Everyday is for the TestMain of a package whose random cases each open stores, which takes its time: of each property there are 25 then,
+// and not the 100 of rapid, unless SIGNALBOX_SOAK is in the environment. RAPID_CHECKS in the environment, or the flag -rapid.checks, says
+// otherwise. It must be called before the flags of the command are parsed, which running the tests does.
+func Everyday() {
+	if os.Getenv("SIGNALBOX_SOAK") != "" || os.Getenv("RAPID_CHECKS") != "" {
+		return
+	}
+	if err := flag.Set("rapid.checks", "25"); err != nil {
+		panic(err) // rapid has no such flag any more
+	}
+}
+
 // Run checks that an engine keeps the contract: every rule as a parallel subtest with its name, then random histories.
-// With -short there are few histories; -rapid.checks sets how many otherwise, and -rapid.seed repeats a run.
+// -rapid.checks sets how many histories there are (see [Everyday]), of which -short leaves a fifth, and -rapid.seed repeats a run.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	h.Unordered = h.Unordered || h.Partitioned
