@@ -114,7 +114,7 @@ func Run(ctx context.Context, opts Options, ready func(address string)) (err err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", opts.Listen)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w; choose another address with --listen", opts.Listen, err)
+		return fmt.Errorf("%w; choose another address with --listen", err) // it says which
 	}
 	closeListener := true
 	defer func() {

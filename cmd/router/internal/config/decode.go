@@ -55,11 +55,14 @@ func newDecoder(file string, data []byte, env func(string) (string, bool)) *deco
 }
 
 // fail reports an error at a position.
-func (d *decoder) fail(at spot, path, message string) {
+func (d *decoder) fail(at spot, path, message string) { d.failFor(at, path, "", message) }
+
+// failFor reports an error at the position of what lacks the end of the path.
+func (d *decoder) failFor(at spot, path, absent, message string) {
 	if path != "" {
 		message = path + " " + message
 	}
-	d.errs = append(d.errs, &Error{File: d.file, Line: max(at.line, 1), Column: max(at.column, 1), Message: message, Path: path})
+	d.errs = append(d.errs, &Error{File: d.file, Line: max(at.line, 1), Column: max(at.column, 1), Message: message, Path: path, absent: absent})
 }
 
 // failAt reports an error at a node.

@@ -74,6 +74,6 @@ func (d *decoder) toDestination(at place, known names, t *rules.Target, c *Confi
 // wrong reports what is wrong with a field, unless something that explains it was.
 func (d *decoder) wrong(from place, field, reason string) {
 	if at := d.locate(from, field); !d.broken(at) {
-		d.fail(spotOf(at.shown()), at.path, d.redact(at.node, reason))
+		d.failFor(spotOf(at.shown()), at.path, at.rest, d.redact(at.node, reason))
 	}
 }

@@ -19,6 +19,8 @@ type Error struct {
 	// characters than letters, digits, hyphens and underscores are in quotes: `queues["payments.fifo"]`. Empty for the
 	// document as a whole and for what is no YAML.
 	Path string
+	// absent is the end of Path that is not in the document: the position is then that of what lacks it.
+	absent string
 }
 
 // Error returns "file:line:column: message".
@@ -47,14 +49,14 @@ func joinErrors(all []*Error) error {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	type place struct {
-		line, column int
-		message      string
+		line, column    int
+		absent, message string
 	}
 	seen := make(map[place]bool, len(all))
 	var errs []error
 	for _, e := range all {
 		// What an alias leads to has a path for each use, but one position; the first path is as good as the others.
-		at := place{e.Line, e.Column, strings.TrimPrefix(e.Message, e.Path)}
+		at := place{e.Line, e.Column, e.absent, strings.TrimPrefix(e.Message, e.Path)}
 		if !seen[at] {
 			seen[at] = true
 			errs = append(errs, e)

@@ -76,7 +76,7 @@ func (d *decoder) report(definition place, err error) {
 		if f.line > 0 && at.rest == "" {
 			at0 = d.inside(at, f)
 		}
-		d.fail(at0, at.path, d.redact(at.node, f.reason))
+		d.failFor(at0, at.path, at.rest, d.redact(at.node, f.reason))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/signalbox-mq/signalbox/cmd/router/internal/config"
 	"github.com/signalbox-mq/signalbox/httpapi/ingest"
@@ -35,7 +36,7 @@ func TestErrors(t *testing.T) {
 		{File: "dir/router.yaml", Line: 4, Column: 12, Path: `queues["a.b"].delay`, Message: `queues["a.b"].delay must be a duration such as 30s or 1h30m, not a list`},
 		{File: "dir/router.yaml", Line: 5, Column: 9, Path: "region", Message: "region must be 1 to 63 lower-case letters, digits and hyphens, such as us-east-1"},
 	}
-	if diff := cmp.Diff(want, config.Errors(err)); diff != "" {
+	if diff := cmp.Diff(want, config.Errors(err), cmpopts.IgnoreUnexported(config.Error{})); diff != "" {
 		t.Error(diff)
 	}
 	if one, ok := errors.AsType[*config.Error](err); !ok || one.Line != 2 {
