@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -21,7 +22,7 @@ const readyEvery = 100 * time.Millisecond
 // node; one that may have reached a node is not tried again: its connection is cut, as the node's was.
 type balancer struct {
 	address   string
-	transport http.RoundTripper
+	transport *http.Transport
 
 	mu    sync.Mutex // guards what follows
 	nodes []backend
@@ -38,8 +39,10 @@ var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-
 
 func startBalancer(t testing.TB, nodes int) *balancer {
 	t.Helper()
-	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
-	b := &balancer{nodes: make([]backend, nodes), transport: announced{transport}}
+	b := &balancer{
+		nodes:     make([]backend, nodes),
+		transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
+	}
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +71,7 @@ func startBalancer(t testing.TB, nodes int) *balancer {
 		stop()
 		_ = server.Close()
 		running.Wait()
-		transport.CloseIdleConnections()
+		b.transport.CloseIdleConnections()
 	})
 	return b
 }
@@ -150,11 +153,23 @@ func (b *balancer) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		var resp *http.Response
 		if resp, err = b.transport.RoundTrip(req); err == nil {
-			return resp, nil
+			return whole(resp)
 		}
 		if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "dial" || req.Context().Err() != nil {
 			return nil, err
 		}
 	}
 	return nil, err
+}
+
+// whole reads an answer to its end. The proxy closes the request's body with the first byte that it passes on; if that was still being
+// sent, or only about to end, net/http takes it for a failure and cuts the connection to the node, with what is left of the answer.
+func whole(resp *http.Response) (*http.Response, error) {
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(text))
+	return resp, nil
 }

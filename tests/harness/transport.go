@@ -13,10 +13,10 @@ func HTTPClient(t testing.TB) *http.Client {
 	return &http.Client{Transport: announced{transport}, Timeout: 2 * Limit}
 }
 
-// announced is a transport for requests whose body somebody else closes as soon as there is an answer: the SDK does, and so does
-// httputil.ReverseProxy. net/http asks a body for more than the length that was announced, to see that there is no more; if it
-// comes to that only after the answer, the closed body's error counts as one of sending, and the connection is cut in the midst
-// of the answer. It happens once in some ten thousand requests. So nobody is asked for more than was announced.
+// announced is a transport for requests whose body is closed as soon as there is an answer, as the SDK does. net/http asks a body for
+// more than the length that was announced, to see that there is no more; if it comes to that only after the answer, what the closed
+// body says counts as a failure to send, and the connection is cut in the midst of the answer. It happens once in some ten thousand
+// requests. So nobody is asked for more than was announced.
 type announced struct{ http.RoundTripper }
 
 // RoundTrip is http.RoundTripper's.
