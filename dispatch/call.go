@@ -40,6 +40,9 @@ func read(l *lane, s *spec, m *queue.Message) *delivery {
 	if dv.about == nil {
 		dv.about = &endpoint.Delivery{Origin: dv.id, Account: l.name.Account, Region: l.name.Region, Published: m.Sent.UnixMilli()}
 	}
+	if dv.about.NoDeadLetter { // no message, but a confirmation: who answers that it is not found has not got it
+		dv.policy.DeliveredBelow500 = false
+	}
 	// A state that can not be read is no reason to lose the delivery: its schedule starts anew.
 	dv.state, _ = DecodeState(m.State)
 	if l.kind == KindDestination { // whatever the target's policy is, what is tried again is what EventBridge does

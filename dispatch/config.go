@@ -72,8 +72,8 @@ type Config struct {
 	// Client has the settings for calls: the version in User-Agent, the egress guard, TLS, DNS and proxy.
 	Client endpoint.ClientConfig
 
-	// DeliveredBelow500 has any answer from 200 to 499 but 429 of an HTTP subscription that a client made count as delivered. Those
-	// of a file say so themselves.
+	// DeliveredBelow500 has any answer from 200 to 499 but 429 of an HTTP subscription that a client made count as delivered, but for
+	// confirmations. Subscriptions of a file say so themselves.
 	DeliveredBelow500 bool
 
 	// Tokens are had for API destinations here; nil means that the dispatcher has its own.

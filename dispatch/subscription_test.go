@@ -288,6 +288,28 @@ func TestAnswersOfSubscribers(t *testing.T) {
 	}
 }
 
+// What counts as delivered besides 2xx does so of messages, not of confirmations: these are tried again, and dropped, as always.
+func TestConfirmationBelow500(t *testing.T) {
+	for answer, attempts := range map[int]int{404: 1, 302: 4} {
+		t.Run(fmt.Sprint(answer), func(t *testing.T) {
+			virtual(t, func(t *testing.T, e *env, serve func(string, http.HandlerFunc) *collector) {
+				c := serve("hook", status(answer))
+				def := endpoint.Endpoint{Name: "s", URL: c.url}
+				(*endpoint.DeliveryPolicy)(nil).Apply(&def)
+				s := e.define("alerts/s", def)
+				e.cfg.DeliveredBelow500 = true
+				e.start()
+				id := e.notify(s, 1, func(d *endpoint.Delivery) { d.NoDeadLetter = true })[0]
+				over(10 * time.Minute)
+				all := e.recorded(id.String())
+				if len(c.got()) != attempts || len(all) != attempts || all[attempts-1].Outcome != dispatch.OutcomeDropped {
+					t.Errorf("%d attempts, recorded: %+v", len(c.got()), all)
+				}
+			})
+		})
+	}
+}
+
 // What is for the subscriber alone is dropped when it can not be delivered, and when the subscription is gone.
 func TestNoDeadLetter(t *testing.T) {
 	for name, x := range map[string]struct {

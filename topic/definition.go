@@ -124,6 +124,14 @@ type Subscription struct {
 	Kept map[string]string `json:"kept,omitempty" yaml:"-"`
 }
 
+// qualifier is Qualifier, which subscriptions made before there was one have only in the ARN that is kept.
+func (s *Subscription) qualifier() string {
+	if _, of, ok := strings.Cut(s.Kept["Endpoint"], ":function:"+s.Function+":"); ok && s.Qualifier == "" {
+		return of
+	}
+	return s.Qualifier
+}
+
 // Clone returns a copy that shares nothing with s that a change of it would touch: of Retry it shares the schedule.
 func (s *Subscription) Clone() Subscription {
 	c := *s

@@ -138,7 +138,7 @@ func (s *Subscription) Receiver() (kind, name string) {
 func compile(def *Subscription, of *Topic) (*subscription, error) {
 	s := &subscription{
 		id: def.SubscriptionID(), raw: def.Raw == nil || *def.Raw, retry: def.Retry, deadLetter: def.DeadLetter,
-		qualifier: def.Qualifier, account: def.Account, region: def.Region, asSNS: def.AsSNS, bare: def.Bare, feed: def.Feed,
+		qualifier: def.qualifier(), account: def.Account, region: def.Region, asSNS: def.AsSNS, bare: def.Bare, feed: def.Feed,
 		pending: def.Pending != nil, removed: def.Pending != nil && def.Pending.Removed,
 	}
 	var errs []error

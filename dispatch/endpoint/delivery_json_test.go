@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
@@ -55,6 +56,14 @@ func TestDeliveryJSON(t *testing.T) {
 	})
 }
 
+// The form is written field by field: one that is new must be written, and drawn here.
+func TestPolicyFields(t *testing.T) {
+	t.Parallel()
+	if policy, exponential := reflect.TypeFor[endpoint.RetryPolicy]().NumField(), reflect.TypeFor[endpoint.Exponential]().NumField(); policy != 9 || exponential != 4 {
+		t.Errorf("%d and %d fields: has retry_json.go all of them, and drawPolicy?", policy, exponential)
+	}
+}
+
 // drawPolicy returns any retry policy, and often one of EventBridge's.
 func drawPolicy(t *rapid.T) *endpoint.RetryPolicy {
 	length := rapid.Custom(func(t *rapid.T) duration.Duration {
@@ -67,6 +76,7 @@ func drawPolicy(t *rapid.T) *endpoint.RetryPolicy {
 	p := &endpoint.RetryPolicy{
 		MaxAge: length.Draw(t, "maxAge"), RetryAfterMax: length.Draw(t, "retryAfterMax"),
 		PermanentAttempts: rapid.IntRange(0, 9).Draw(t, "permanentAttempts"), EventBridge: rapid.Bool().Draw(t, "eventBridge"),
+		DeliveredBelow500: rapid.Bool().Draw(t, "deliveredBelow500"),
 	}
 	if rapid.Bool().Draw(t, "exponential") {
 		p.Exponential = &endpoint.Exponential{
@@ -98,7 +108,7 @@ func FuzzDecodeDelivery(f *testing.F) {
 		`{"verbatim":{"header":{"a":"1"}},"verbatim":{"header":{"b":"2"}}}`, `{"verbatim":{"header":{"a":"1"},"header":{"b":"2"}}}`,
 		`{"verbatim":{"header":{"a":"1"}`, `{"verbatim":{"header":{"a":1}}}`, `{"verbatim":{"content_type":"x"},"bare":true}}`, `{"verbatim":{,}}`,
 		`{"retry":{"exponential":{"min":"1s","max":"7m","attempts":186},"max_age":"1d","retry_after_max":"30d","permanent_attempts":1,"eventbridge":true}}`,
-		`{"retry":{}}`, `{"retry":null}`, `{"retry":{"eventbridge":false}}`, `{"retry":{"max_age":0}}`, `{"retry":{"max_age":"0"}}`, `{"retry":{"max_age":"1x"}}`,
+		`{"retry":{"eventbridge":true,"delivered_below_500":true}}`, `{"retry":{"delivered_below_500":false}}`, `{"retry":{}}`, `{"retry":null}`, `{"retry":{"eventbridge":false}}`, `{"retry":{"max_age":0}}`, `{"retry":{"max_age":"0"}}`, `{"retry":{"max_age":"1x"}}`,
 		`{"retry":{"max_age":"1s"},"retry":{"eventbridge":true}}`, `{"retry":{"exponential":{"min":"1s"},"exponential":{"max":"1s"}}}`,
 		`{"retry":{"exponential":{"factor":2}}}`, `{"retry":{"exponential":null}}`, `{"retry":{"permanent_attempts":-1}}`, `{"retry":{"max_age":"1s","max_age":"bad"}}`,
 	} {

@@ -58,6 +58,9 @@ func (p *RetryPolicy) appendPlain(dst []byte) (form []byte, ok bool) {
 	if p.EventBridge {
 		member(`"eventbridge":true`)
 	}
+	if p.DeliveredBelow500 {
+		member(`"delivered_below_500":true`)
+	}
 	if before == '{' {
 		dst = append(dst, '{')
 	}
@@ -83,6 +86,9 @@ func (p *RetryPolicy) setPlain(s string) (rest string, ok bool) {
 		case "eventbridge":
 			rest, p.EventBridge = strings.CutPrefix(s, "true")
 			return rest, p.EventBridge
+		case "delivered_below_500":
+			rest, p.DeliveredBelow500 = strings.CutPrefix(s, "true")
+			return rest, p.DeliveredBelow500
 		}
 		return "", false
 	})

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/signalbox-mq/signalbox/httpapi/awsapi/awstest"
+	"github.com/signalbox-mq/signalbox/queue/catalog"
 	"github.com/signalbox-mq/signalbox/topic"
 )
 
@@ -178,6 +179,25 @@ func TestSubscribeQualified(t *testing.T) {
 	}
 	for _, endpoint := range []string{function + ":", function + ":a:b", function + ":a b"} {
 		e.call("Subscribe", subscribeInput("t", "lambda", endpoint, "")).Is(endpoint, invalidParameter, "Invalid parameter: Lambda endpoint ARN")
+	}
+}
+
+// TestSubscribeQualifiedBefore: one that was made when the qualifier was but in the ARN that was kept is the same subscription still.
+func TestSubscribeQualifiedBefore(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.topic("t")
+	const function, id = "arn:aws:lambda:us-east-1:000000000000:function:f", "7b0d3a52-5d0c-4f0e-9b55-0d4c2a1f9e11"
+	name := topic.SubscriptionName(catalog.Name{Account: account, Region: region, Name: "t"}, id)
+	before := topic.Subscription{ID: id, Function: "f", AsSNS: true, Kept: map[string]string{"Endpoint": function + ":1"}}
+	if _, err := catalog.NewTable[topic.Subscription](e.defs, topic.SubscriptionTable).Create(t.Context(), name, before); err != nil {
+		t.Fatal(err)
+	}
+	for endpoint, same := range map[string]bool{function + ":1": true, function: false, function + ":2": false} {
+		arn := e.ok("Subscribe", subscribeInput("t", "lambda", endpoint, "")).Text("SubscriptionArn")
+		if strings.HasSuffix(arn, ":"+id) != same || e.attributes(arn)["Endpoint"] != endpoint {
+			t.Errorf("%s is subscribed as %s to %s", endpoint, arn, e.attributes(arn)["Endpoint"])
+		}
 	}
 }
 

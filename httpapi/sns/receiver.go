@@ -18,7 +18,7 @@ const (
 	protocolHTTPS  = "https"
 )
 
-// endpointAttribute keeps the endpoint of a subscription as it was given, where it says more than the receiver's name.
+// endpointAttribute has the ARN with a qualifier in subscriptions that were made before they had one themselves.
 const endpointAttribute = "Endpoint"
 
 const (
