@@ -144,15 +144,19 @@ func TestEventBridgeDestinations(t *testing.T) {
 	if json.Unmarshal([]byte(first.Body), &body) != nil || body["id"] != "a/b" || body["added"] != bodySecret {
 		t.Errorf("the API got %s", first.Body)
 	}
-	before := api.given.Load() // each node has one of its own
-	// The token is not good any more: one call is refused, and made again with a new one.
-	api.mu.Lock()
-	api.newer = "another"
-	api.mu.Unlock()
-	s.put("call", `{"id":"2"}`)
-	api.called(t, 2)
-	if api.refused.Load() != 1 || api.given.Load() != before+1 {
-		t.Errorf("%d calls were refused, %d tokens given", api.refused.Load(), api.given.Load())
+	// The token is not good any more: one call is refused, and made again with a new one. A node that had none yet asks for its first.
+	for calls, given := 2, api.given.Load(); api.refused.Load() == 0; calls++ {
+		if calls > 5 || calls > 2 && !harness.Shared(t) {
+			t.Fatalf("none of the last %d calls was refused", calls-2)
+		}
+		api.mu.Lock()
+		api.newer = "another"
+		api.mu.Unlock()
+		s.put("call", `{"id":"2"}`)
+		api.called(t, calls)
+		if given++; api.refused.Load() > 1 || api.given.Load() != given {
+			t.Fatalf("%d calls were refused, %d tokens given, want %d", api.refused.Load(), api.given.Load(), given)
+		}
 	}
 
 	key, err := s.CreateConnection(ctx, &eventbridge.CreateConnectionInput{
