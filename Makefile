@@ -34,11 +34,10 @@ test-setup:
 test: test-setup
 	$(GO) test -race -vet off -timeout $(if $(SIGNALBOX_SOAK),120m -count 1,20m) ./...
 
-# The same tests as before, so without the race detector, and with less of what takes long. Most of them wait: for a lease to end, a retry,
-# a node to start. So twice as many go at a time as there are processors.
+# The same tests as before, so without the race detector, and with less of what takes long.
 test-nodes: test-setup
 	SIGNALBOX_TEST_STORE=$(or $(SIGNALBOX_TEST_STORE),redis) SIGNALBOX_SOAK_TIME=$(or $(SIGNALBOX_SOAK_TIME),$(if $(SIGNALBOX_SOAK),,20s)) \
-		$(GO) test -vet off -parallel $$((2 * $$(getconf _NPROCESSORS_ONLN))) -timeout $(if $(SIGNALBOX_SOAK),120m,20m) ./tests
+		$(GO) test -vet off -timeout $(if $(SIGNALBOX_SOAK),120m,20m) ./tests
 
 # Needs a container engine, or root to start one. What these tests are elsewhere with the race detector, here is without.
 test-containers: export SIGNALBOX_REDIS = docker

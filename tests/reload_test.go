@@ -14,7 +14,7 @@ import (
 )
 
 // matchedBy publishes an event and returns the rules that matched.
-func matchedBy(r *harness.Router, body string) []string { return r.Publish(body)[0].Matched }
+func matchedBy(c *harness.Client, body string) []string { return c.Publish(body)[0].Matched }
 
 // TestReload edits the file of a running router: broken ones change nothing, a good one is taken as a whole.
 func TestReload(t *testing.T) {
@@ -32,7 +32,7 @@ rules: [{name: first, targets: [{queue: a}]}]
 				said = r.Stdout
 			}
 			const event = `{"source": "s", "type": "t"}`
-			if got := matchedBy(r, event); !slices.Equal(got, []string{"first"}) {
+			if got := matchedBy(r.Client, event); !slices.Equal(got, []string{"first"}) {
 				t.Fatalf("before: matched %q", got)
 			}
 			r.Send("kept", `{"body": "still here"}`)
@@ -40,7 +40,7 @@ rules: [{name: first, targets: [{queue: a}]}]
 			r.WriteConfig("queues: {a: {}}\nrules:\n  - {name: second, targets: [{queue: nowhere}]}\n  - {name: third, colour: red, targets: [{queue: a}]}\n")
 			said.WaitFor(t, "router.yaml:3:")
 			said.WaitFor(t, "router.yaml:4:")
-			if got := matchedBy(r, event); !slices.Equal(got, []string{"first"}) {
+			if got := matchedBy(r.Client, event); !slices.Equal(got, []string{"first"}) {
 				t.Errorf("after a broken edit: matched %q, want what it was", got)
 			}
 			if s := r.Stats("gone"); s != (harness.QueueStats{}) {
@@ -48,10 +48,12 @@ rules: [{name: first, targets: [{queue: a}]}]
 			}
 
 			r.WriteConfig("queues: {a: {}, b: {}}\nrules: [{name: second, targets: [{queue: a}, {queue: b}]}]\n")
-			harness.Until(t, "the edit to be taken", func() (bool, string) {
-				got := matchedBy(r, event)
-				return slices.Equal(got, []string{"second"}), fmt.Sprintf("%q", got)
-			})
+			for _, node := range r.Nodes { // each takes it for itself
+				harness.Until(t, "the edit to be taken", func() (bool, string) {
+					got := matchedBy(node.Client, event)
+					return slices.Equal(got, []string{"second"}), fmt.Sprintf("%q", got)
+				})
+			}
 			// What left the file is gone; but not a queue with messages, which the APIs may then delete.
 			wantProblem(t, r.Do(http.MethodGet, "/v1/queues/gone", nil, ""), 404, "gone")
 			if m := r.ReceiveOne("kept"); m.Body != "still here" {
