@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/signalbox-mq/signalbox/tests/harness"
+	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
 // signingSecret signs deliveries, by Standard Webhooks.
@@ -54,12 +55,12 @@ type delivery struct {
 // startFunction starts the function. It misbehaves on the first attempts of as many deliveries as there are faults.
 func startFunction(t *testing.T, faults ...string) *nodeFunction {
 	t.Helper()
-	f := &nodeFunction{t: t, port: "0", faults: strings.Join(faults, ",")}
+	f := &nodeFunction{t: t, port: fmt.Sprint(redistest.FreePort(t)), faults: strings.Join(faults, ",")}
 	f.start()
 	return f
 }
 
-// start starts the function, after stop at the port it had before.
+// start starts the function, after stop at the port it had before, which nobody takes meanwhile.
 func (f *nodeFunction) start() {
 	f.t.Helper()
 	f.process = harness.Run(f.t, node(f.t, "node_modules/@google-cloud/functions-framework/build/src/main.js", []string{

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// freePort returns a TCP port of the loopback address that nobody uses, and claims it until the end of the test, so that a
+// FreePort returns a TCP port of the loopback address that nobody uses, and claims it until the end of the test, so that a
 // killed server finds it free when it starts again.
 //
 // The claim is the UDP port of the same number: every process on the machine that takes its ports here sees it, and TCP
 // does not. The ports are below the range that systems take for outgoing connections, which would come in between.
-func freePort(t testing.TB) int {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	const first, last = 10_000, 32_000
 	for range 1000 {

@@ -102,7 +102,7 @@ func (s *Server) freePort() int {
 	if s.node != nil {
 		return s.node.freePort()
 	}
-	return freePort(s.t)
+	return FreePort(s.t)
 }
 
 // configure adds lines to the configuration, for the next start.
