@@ -137,7 +137,10 @@ func run(cmd *cobra.Command, opts app.Options, ready func(address string)) error
 type standardLog struct{ log zerolog.Logger }
 
 func (l standardLog) Write(b []byte) (int, error) {
-	text, _, _ := strings.Cut(string(b), " starting with ")
+	text := string(b)
+	if strings.Contains(text, "Unsolicited response") {
+		text, _, _ = strings.Cut(text, " starting with ")
+	}
 	l.log.Warn().Msg(strings.TrimSpace(text))
 	return len(b), nil
 }
