@@ -77,6 +77,12 @@ const (
 	SuccessBelow500 = "200-499"
 )
 
+// Which messages are signed: all that have the form of SNS, or those to URLs, see Topics.SignHTTPOnly. What a FIFO topic delivers never is.
+const (
+	SignAll  = "all"
+	SignHTTP = "http"
+)
+
 // Subscription is one receiver of a topic's messages: exactly one of Queue, Function and URL is set.
 type Subscription struct {
 	// ID tells the subscriptions of a topic apart. Empty means "kind:name", as in "queue:orders".

@@ -101,7 +101,8 @@ type rendition struct {
 	body []byte
 
 	signed   *signature
-	envelope *envelope
+	envelope *envelope // with the signature
+	unsigned *envelope
 	event    []byte
 	text     bool // of the event
 }
@@ -126,9 +127,17 @@ func (o *outgoing) rendition(protocol string) *rendition {
 	return r
 }
 
-// signature signs a message, unless its topic is a FIFO topic.
-func (o *outgoing) signature(ctx context.Context, r *rendition) (*signature, error) {
-	if r.signed != nil || o.topic.def.FIFO {
+// signs says whether what subscriptions of a protocol get has a signature.
+func (o *outgoing) signs(protocol string) bool {
+	return !o.topic.def.FIFO && (!o.topics.SignHTTPOnly || protocol == ProtocolHTTP || protocol == ProtocolHTTPS)
+}
+
+// signature signs a message for the subscriptions of a protocol; nil if those get none.
+func (o *outgoing) signature(ctx context.Context, r *rendition, protocol string) (*signature, error) {
+	if !o.signs(protocol) {
+		return nil, nil
+	}
+	if r.signed != nil {
 		return r.signed, nil
 	}
 	text := make([]byte, 0, len(r.body)+512)
@@ -152,19 +161,24 @@ func (o *outgoing) timestamp() string { return o.now.UTC().Format(timestampLayou
 
 // enveloped is a message as SNS wraps it for one subscription; nil if it is no text.
 func (o *outgoing) enveloped(ctx context.Context, s *subscription) ([]byte, error) {
-	r := o.rendition(s.protocol())
-	if r.envelope == nil {
+	protocol := s.protocol()
+	r := o.rendition(protocol)
+	form := &r.envelope
+	if !o.signs(protocol) {
+		form = &r.unsigned
+	}
+	if *form == nil {
 		if !utf8.Valid(r.body) {
 			return nil, nil
 		}
-		signed, err := o.signature(ctx, r)
+		signed, err := o.signature(ctx, r, protocol)
 		if err != nil {
 			return nil, err
 		}
 		made := newEnvelope(o.id, o.topic.arn, o.topics.publicURL(), o.timestamp(), o.message, r.body, o.sequence, signed)
-		r.envelope = &made
+		*form = &made
 	}
-	return r.envelope.of(s.uuid), nil
+	return (*form).of(s.uuid), nil
 }
 
 // wrapped is what a queue or URL gets: the body, with the attributes beside it if it is raw. What can not be wrapped is an

@@ -11,7 +11,7 @@ func (o *outgoing) lambdaJSON(ctx context.Context, s *subscription) ([]byte, err
 	if !utf8.Valid(r.body) {
 		return nil, undeliverable("INVALID_PARAMETER", "%s: the message is not UTF-8, which the event of SNS needs", s.label())
 	}
-	signed, err := o.signature(ctx, r)
+	signed, err := o.signature(ctx, r, ProtocolLambda)
 	if err != nil {
 		return nil, err
 	}

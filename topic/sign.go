@@ -42,7 +42,7 @@ func (c *commit) sign(ctx context.Context, all []outgoing) error {
 		if protocols := all[i].signedFor(); len(protocols) > 0 {
 			signing.Go(func() error {
 				for _, protocol := range protocols {
-					if _, err := all[i].signature(ctx, all[i].rendition(protocol)); err != nil {
+					if _, err := all[i].signature(ctx, all[i].rendition(protocol), protocol); err != nil {
 						return err
 					}
 				}
@@ -57,8 +57,9 @@ func (c *commit) sign(ctx context.Context, all []outgoing) error {
 func (o *outgoing) signedFor() []string {
 	var all []string
 	for _, s := range o.matched {
-		signed := s.asSNS || s.kind != KindFunction && !s.raw
-		if protocol := s.protocol(); signed && !slices.Contains(all, protocol) {
+		protocol := s.protocol()
+		signed := o.signs(protocol) && (s.asSNS || s.kind != KindFunction && !s.raw)
+		if signed && !slices.Contains(all, protocol) {
 			all = append(all, protocol)
 		}
 	}

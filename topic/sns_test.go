@@ -1,6 +1,7 @@
 package topic_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -349,6 +350,43 @@ func TestNothingToSign(t *testing.T) {
 	e.publish(topic.Publish{Topic: named("t.fifo"), Messages: two})
 	if n := e.definitions.Snapshot().Len(signing.Table); n != 0 {
 		t.Error("a key was made")
+	}
+}
+
+// With signatures for URLs only, queues and functions get the form of SNS without them, and the URL beside them what it verifies.
+func TestSignHTTPOnly(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 2} { // a single message is signed when it is first needed, several beforehand
+		e := newEnv(t)
+		e.topics.SignHTTPOnly = true
+		q := e.queue("q", queue.Definition{})
+		f := e.function("f")
+		e.add("alerts", topic.Subscription{Queue: "q", Raw: new(false)})
+		e.add("alerts", topic.Subscription{Function: "f", AsSNS: true})
+		hook := e.confirmed("alerts", topic.Subscription{URL: hookURL, Raw: new(false)})
+		messages := make([]topic.Message, n)
+		for i := range messages {
+			messages[i] = topic.Message{Body: fmt.Append(nil, i)}
+		}
+		e.publish(topic.Publish{Messages: messages})
+		deliveries, _ := e.deliveries(&hook)
+		for _, m := range e.messages(deliveries, queue.FIFO) {
+			verify(t, members(t, m.Body), signedMembers()...)
+		}
+		queued, called := e.messages(q.ID, queue.Standard), e.messages(f, queue.FIFO)
+		if len(queued) != n || len(called) != n {
+			t.Fatalf("%d messages for the queue and %d for the function, want %d", len(queued), len(called), n)
+		}
+		for _, m := range queued {
+			if body := members(t, m.Body); body["Type"] != "Notification" || body["UnsubscribeURL"] == "" || body["Signature"]+body["SignatureVersion"]+body["SigningCertURL"] != "" {
+				t.Errorf("the queue has %s", m.Body)
+			}
+		}
+		for _, m := range called {
+			if !bytes.Contains(m.Body, []byte(`"UnsubscribeUrl"`)) || bytes.Contains(m.Body, []byte("Sign")) {
+				t.Errorf("the function gets %s", m.Body)
+			}
+		}
 	}
 }
 

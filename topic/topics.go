@@ -33,6 +33,9 @@ type Topics struct {
 	// PublicURL, without a slash at the end, is where the URLs lead that messages hold: those to confirm a subscription, to
 	// unsubscribe, and to the certificate of the signatures. Set it before use; empty means DefaultPublicURL.
 	PublicURL string
+	// SignHTTPOnly leaves messages to queues and functions without the members of a signature, as those of FIFO topics are: a
+	// signature takes most of the time of a publish to few subscriptions. What goes to URLs is signed always. Set it before use.
+	SignHTTPOnly bool
 	// Deleted, when not nil, is told of the records of topics and of HTTP subscriptions' endpoints that were deleted, so that
 	// it ends their queues; before has them still. When it is nil their logs and delivery queues are dropped at once. Set it
 	// before use.

@@ -35,7 +35,7 @@ func fanOut(ctx context.Context, s settings) error {
 	if err := s.build(ctx, dir); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "router.yaml"), []byte(fanOutFile()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "router.yaml"), []byte(fanOutFile(s.signatures)), 0o600); err != nil {
 		return err
 	}
 	progress(s, "starting a router with %d queues and %d filtered subscriptions", fanOuts[len(fanOuts)-1], filtered)
@@ -86,9 +86,9 @@ func fanOut(ctx context.Context, s settings) error {
 }
 
 // fanOutFile declares the queues and topics.
-func fanOutFile() string {
+func fanOutFile(signatures string) string {
 	var b strings.Builder
-	b.WriteString("queues:\n")
+	fmt.Fprintf(&b, "aws: {signatures: %s}\nqueues:\n", signatures)
 	for i := range fanOuts[len(fanOuts)-1] {
 		fmt.Fprintf(&b, "  q%04d: {}\n", i)
 	}

@@ -40,6 +40,7 @@ type settings struct {
 	profile    string
 	fanOut     bool
 	putEvents  bool
+	signatures string
 }
 
 func main() {
@@ -52,6 +53,7 @@ func main() {
 	flag.StringVar(&s.profile, "cpuprofile", "", "write a CPU profile of the router at full load to this file")
 	flag.BoolVar(&s.asJSON, "json", false, "print the result as JSON")
 	flag.BoolVar(&s.fanOut, "fanout", false, "measure topics instead")
+	flag.StringVar(&s.signatures, "signatures", "all", "with -fanout, the file's aws.signatures: all or http")
 	flag.BoolVar(&s.putEvents, "putevents", false, "measure PutEvents of EventBridge instead")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

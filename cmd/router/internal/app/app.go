@@ -188,6 +188,7 @@ func (r *router) build(ctx context.Context) error {
 	})
 	r.topics = topic.New(r.broker, r.definitions)
 	r.topics.PublicURL = r.url()
+	r.topics.SignHTTPOnly = r.aws.Signatures == topic.SignHTTP
 	r.warnOfURL()
 	r.topics.OnFault = func(err error) {
 		r.log.Error().Err(err).Str("component", "topics").Msg("a replay does not go on; trying again")

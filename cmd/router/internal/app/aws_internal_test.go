@@ -17,17 +17,17 @@ import (
 func TestAWSSettings(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "router.yaml")
-	if err := os.WriteFile(path, []byte("aws: {purge_wait: 5s, recreate_wait: 1m, http_success: 200-499}\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("aws: {purge_wait: 5s, recreate_wait: 1m, http_success: 200-499, signatures: http}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	filed := config.AWS{PurgeWait: 5 * time.Second, PurgeGiven: true, RecreateWait: time.Minute, HTTPSuccess: "200-499"}
+	filed := config.AWS{PurgeWait: 5 * time.Second, PurgeGiven: true, RecreateWait: time.Minute, HTTPSuccess: "200-499", Signatures: "http"}
 	for what, test := range map[string]struct {
 		opts Options
 		want config.AWS
 	}{
-		"without a file": {Options{}, config.AWS{PurgeWait: time.Minute, HTTPSuccess: "2xx"}},
+		"without a file": {Options{}, config.AWS{PurgeWait: time.Minute, HTTPSuccess: "2xx", Signatures: "all"}},
 		"with a file":    {Options{Config: path}, filed},
-		"a developer's":  {Options{Dev: NewDev(io.Discard)}, config.AWS{HTTPSuccess: "2xx"}},
+		"a developer's":  {Options{Dev: NewDev(io.Discard)}, config.AWS{HTTPSuccess: "2xx", Signatures: "all"}},
 		"a developer's with a file": {
 			Options{Config: path, Dev: NewDev(io.Discard)}, filed,
 		},

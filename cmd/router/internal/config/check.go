@@ -276,6 +276,13 @@ func (d *decoder) settings(root place, doc *document, c *Config) {
 	default:
 		bad("aws.http_success", "must be "+topic.Success2xx+" or "+topic.SuccessBelow500)
 	}
+	switch c.AWS.Signatures = doc.AWS.Signatures; c.AWS.Signatures {
+	case "":
+		c.AWS.Signatures = topic.SignAll
+	case topic.SignAll, topic.SignHTTP:
+	default:
+		bad("aws.signatures", "must be "+topic.SignAll+" or "+topic.SignHTTP)
+	}
 	var err error
 	if c.Egress, err = endpoint.ParseAllow(doc.Egress.Allow); err != nil {
 		d.report(d.locate(root, "egress"), err)

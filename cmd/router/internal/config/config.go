@@ -70,6 +70,8 @@ type AWS struct {
 	// HTTPSuccess is which answers of HTTP subscriptions that clients made count as delivered: topic.Success2xx (the default) or
 	// topic.SuccessBelow500.
 	HTTPSuccess string
+	// Signatures is which messages of topics are signed: topic.SignAll (the default) or topic.SignHTTP.
+	Signatures string
 }
 
 // Guard is the address guard of deliveries that the file's egress section asks for.

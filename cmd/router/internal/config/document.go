@@ -54,6 +54,7 @@ type awsSettings struct {
 	PurgeWait    *duration.Duration `yaml:"purge_wait"`
 	RecreateWait *duration.Duration `yaml:"recreate_wait"`
 	HTTPSuccess  string             `yaml:"http_success"`
+	Signatures   string             `yaml:"signatures"`
 }
 
 // accountID is text that must be in quotes, because YAML reads it as a number.

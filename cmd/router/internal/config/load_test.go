@@ -91,14 +91,14 @@ func TestHash(t *testing.T) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	c := load(t, "")
-	if c.Account != "000000000000" || c.Region != "us-east-1" || c.AWS != (config.AWS{PurgeWait: time.Minute, HTTPSuccess: "2xx"}) || len(c.Declarations()) != 0 {
+	if c.Account != "000000000000" || c.Region != "us-east-1" || c.AWS != (config.AWS{PurgeWait: time.Minute, HTTPSuccess: "2xx", Signatures: "all"}) || len(c.Declarations()) != 0 {
 		t.Errorf("an empty file gives %+v", c)
 	}
 	if err := c.Guard().Check(false, netip.MustParseAddr("10.1.2.3")); err == nil {
 		t.Error("the guard lets clients call private addresses")
 	}
-	c = load(t, "egress: {allow: [10.1.0.0/16]}\naws: {purge_wait: 0, recreate_wait: 60s, http_success: 200-499}\n")
-	if c.AWS != (config.AWS{PurgeGiven: true, RecreateWait: time.Minute, HTTPSuccess: "200-499"}) {
+	c = load(t, "egress: {allow: [10.1.0.0/16]}\naws: {purge_wait: 0, recreate_wait: 60s, http_success: 200-499, signatures: http}\n")
+	if c.AWS != (config.AWS{PurgeGiven: true, RecreateWait: time.Minute, HTTPSuccess: "200-499", Signatures: "http"}) {
 		t.Errorf("the settings are %+v", c.AWS)
 	}
 	if err := c.Guard().Check(false, netip.MustParseAddr("10.1.2.3")); err != nil {

@@ -157,6 +157,7 @@ func choices(section, path string) []string {
 		"topics subscriptions[].filter_scope": {"attributes", "body"},
 		"topics subscriptions[].success":      {topic.Success2xx, topic.SuccessBelow500},
 		"aws http_success":                    {topic.Success2xx, topic.SuccessBelow500},
+		"aws signatures":                      {topic.SignAll, topic.SignHTTP},
 		"webhooks hmac.algorithm":             {"sha256", "sha512", "sha1"},
 		"webhooks hmac.encoding":              {"hex", "base64"},
 		"webhooks hmac.timestamp_unit":        {"s", "ms"},
