@@ -1,6 +1,8 @@
 package tests
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -155,20 +157,26 @@ func TestFilesOfTheDocsAreValid(t *testing.T) {
 	}
 }
 
-// TestServeRefusesBrokenFile: serve does not start with a broken file, and says where it is broken.
+// TestServeRefusesBrokenFile: serve does not start with a broken file or without the one that is named, says what is wrong, and
+// leaves no data directory behind.
 func TestServeRefusesBrokenFile(t *testing.T) {
 	t.Parallel()
 	sameOnEveryStore(t)
 	dir := t.TempDir()
-	file := filepath.Join(dir, "broken.yaml")
+	file, missing, data := filepath.Join(dir, "broken.yaml"), filepath.Join(dir, "missing.yaml"), filepath.Join(dir, "data")
 	if err := os.WriteFile(file, []byte("queues:\n  a: {colour: red}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, _, stderr := harness.Output(t, harness.Command{
-		Path: harness.Binary(t), Args: []string{"serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--config", file},
-	})
-	if code != 1 || !strings.Contains(stderr, file+":2:") {
-		t.Errorf("exit code %d, and said %q; want 1 and the place", code, stderr)
+	for file, want := range map[string]string{file: file + ":2:", missing: missing} {
+		code, _, stderr := harness.Output(t, harness.Command{
+			Path: harness.Binary(t), Args: []string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--config", file},
+		})
+		if code != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("exit code %d, and said %q; want 1 and %q", code, stderr, want)
+		}
+		if _, err := os.Stat(data); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: there is a data directory (%v)", filepath.Base(file), err)
+		}
 	}
 }
 

@@ -123,11 +123,15 @@ func Run(ctx context.Context, opts Options, ready func(address string)) (err err
 		}
 	}()
 	r := &router{opts: opts, log: opts.Log, addr: listener.Addr(), fault: make(chan error, 1)}
+	file, err := r.readFile() // first, so that a mistake in it leaves no data directory behind
+	if err != nil {
+		return err
+	}
 	if err := r.openStore(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.closeStore()) }()
-	if err := r.build(ctx); err != nil {
+	if err := r.build(ctx, file); err != nil {
 		return err
 	}
 	closeListener = false // Serve closes it
@@ -135,16 +139,12 @@ func Run(ctx context.Context, opts Options, ready func(address string)) (err err
 }
 
 // build makes the parts in the order in which they need each other. It starts nothing.
-func (r *router) build(ctx context.Context) error {
+func (r *router) build(ctx context.Context, file *config.Config) error {
 	var err error
 	err = r.insist(ctx, "reading definitions", func() error {
 		r.definitions, err = catalog.Open(ctx, r.store)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	file, err := r.readFile()
 	if err != nil {
 		return err
 	}

@@ -34,10 +34,14 @@ func TestAWSSettings(t *testing.T) {
 	} {
 		test.opts.Store = "memory"
 		r := &router{opts: test.opts, log: zerolog.Nop(), addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, fault: make(chan error, 1)}
+		file, err := r.readFile()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := r.openStore(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.build(t.Context()); err != nil {
+		if err := r.build(t.Context(), file); err != nil {
 			t.Fatal(err)
 		}
 		if r.aws != test.want {
