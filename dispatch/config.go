@@ -98,7 +98,7 @@ type Config struct {
 	// deliveries wait for it: it must be quick. It may keep the Attempt, but not change what it refers to.
 	OnAttempt func(Attempt)
 	// OnStateChange, when set, is told when an endpoint is disabled or enabled and when its breaker opens or closes. It may
-	// be called by several goroutines at once and must be quick.
+	// be called by several goroutines at once, must be quick, and must not call the Dispatcher.
 	OnStateChange func(StateChange)
 	// OnRemoved, when set, is told of a definition that is gone, and its delivery queue, which is then to be retired, see
 	// Dispatcher.Retire. One that went before Run, or when another process ran, is not told. As OnStateChange.

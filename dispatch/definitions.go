@@ -132,23 +132,43 @@ func kindOf(table string) string {
 func (d *Dispatcher) follow(ctx context.Context, loaded func()) {
 	definitions, others := d.tables()
 	for ctx.Err() == nil {
-		snap := d.definitions.Snapshot()
-		d.loadAll(snap, definitions)
+		revision := d.catchUp()
 		loaded()
-		for records, err := range d.definitions.Watch(ctx, snap.Revision(), append(others, definitions...)...) {
-			if err != nil {
-				break // too much has changed to be told one by one
+		for _, err := range d.definitions.Watch(ctx, revision, append(others, definitions...)...) {
+			if err != nil { // too much has changed to be told one by one
+				d.following.Lock()
+				d.followed = 0
+				d.following.Unlock()
+				break
 			}
-			for i := range records {
-				if records[i].Table == destination.ConnectionTable {
-					d.connectionChanged(d.definitions.Snapshot(), &records[i])
-					continue
-				}
-				d.loadOne(d.definitions.Snapshot(), kindOf(records[i].Table), records[i].Name)
-			}
+			d.catchUp()
 			d.kick()
 		}
 	}
+}
+
+// catchUp makes the lanes be as the definitions are now, and returns a revision that they are not behind. Who asks how an endpoint is
+// doing does not wait for follow to have run: it would not know of one that was defined just before.
+func (d *Dispatcher) catchUp() uint64 {
+	d.following.Lock()
+	defer d.following.Unlock()
+	definitions, others := d.tables()
+	records, revision, err := d.definitions.Changes(d.followed, append(others, definitions...)...)
+	snap := d.definitions.Snapshot() // not older than the changes
+	if err != nil || d.followed == 0 {
+		d.loadAll(snap, definitions)
+		d.followed = snap.Revision()
+		return d.followed
+	}
+	for i := range records {
+		if records[i].Table == destination.ConnectionTable {
+			d.connectionChanged(snap, &records[i])
+		} else {
+			d.loadOne(snap, kindOf(records[i].Table), records[i].Name)
+		}
+	}
+	d.followed = revision
+	return revision
 }
 
 func (d *Dispatcher) loadAll(snap *catalog.Snapshot, tables []string) {

@@ -28,6 +28,10 @@ type Dispatcher struct {
 	kicked chan struct{} // of capacity one: the loop has something to do
 	failed chan error    // of capacity one: the store has stopped
 
+	// following is held while the lanes are made to be as the definitions are at the revision followed, zero if all are to be looked at.
+	following sync.Mutex
+	followed  uint64
+
 	// mu guards all below, the lanes' fields included. It is held for moments only.
 	mu      sync.Mutex
 	lanes   map[queue.ID]*lane

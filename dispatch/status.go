@@ -42,9 +42,10 @@ type BreakerStatus struct {
 	Until time.Time
 }
 
-// Status tells how the endpoint of a kind (KindFunction, KindSubscription, KindTopic, KindBus) and name is doing, while Run runs. It fails
-// with catalog.ErrNotFound.
+// Status tells how the endpoint of a kind (KindFunction, KindSubscription, KindTopic, KindBus) and name is doing. It is not behind the
+// definitions of this node. It fails with catalog.ErrNotFound.
 func (d *Dispatcher) Status(ctx context.Context, kind string, name catalog.Name) (Status, error) {
+	d.catchUp()
 	d.mu.Lock()
 	l := d.named[laneName{kind, name}]
 	if l == nil {
@@ -58,8 +59,9 @@ func (d *Dispatcher) Status(ctx context.Context, kind string, name catalog.Name)
 	return all[0], err
 }
 
-// Statuses tells how every endpoint is doing, in no particular order.
+// Statuses tells how every endpoint is doing, as Status does, in no particular order.
 func (d *Dispatcher) Statuses(ctx context.Context) ([]Status, error) {
+	d.catchUp()
 	now := time.Now()
 	d.mu.Lock()
 	all := make([]Status, 0, len(d.lanes))
