@@ -56,7 +56,8 @@ func main() {
 	flag.StringVar(&s.signatures, "signatures", "all", "with -fanout, the file's aws.signatures: all or http")
 	flag.BoolVar(&s.putEvents, "putevents", false, "measure PutEvents of EventBridge instead")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A pipe that nobody reads any more ends the run as well, and with it the router.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer stop()
 	what := run
 	if s.fanOut {
