@@ -14,7 +14,8 @@ import (
 	"github.com/signalbox-mq/signalbox/tests/harness"
 )
 
-// shell runs a text as a shell script, as somebody would who copies it, and returns what it prints.
+// shell runs a text as a shell script, as somebody would who copies it, and returns what it prints. -x has it tell of each command on
+// stderr: harness.Output gives each its time.
 func shell(t *testing.T, script string) string {
 	t.Helper()
 	for _, tool := range []string{"curl", "openssl"} {
@@ -22,7 +23,7 @@ func shell(t *testing.T, script string) string {
 			t.Skipf("%s is not installed: make test-setup does it", tool)
 		}
 	}
-	code, stdout, stderr := harness.Output(t, harness.Command{Path: "/bin/sh", Args: []string{"-eu", "-c", script}})
+	code, stdout, stderr := harness.Output(t, harness.Command{Path: "/bin/sh", Args: []string{"-eux", "-c", script}})
 	if code != 0 {
 		t.Fatalf("%s\nended with %d: %s", script, code, stderr)
 	}

@@ -111,7 +111,7 @@ func TestRollingRestart(t *testing.T) {
 	sink := harness.NewCollector(t)
 	server := redistest.Start(t, redistest.Options{NoSave: true})
 	r := harness.Start(t, harness.Options{
-		Config: fmt.Sprintf(crashYAML, sink.URL("/sink")), Store: storeAt(server.Addr()), Nodes: 3, Args: []string{"--drain", "1s"},
+		Config: fmt.Sprintf(crashYAML, sink.URL("/sink")), Store: storeAt(server.Addr()), Nodes: 3, Args: []string{"--drain", "3s"},
 	})
 	w := &workers{killRound: newKillRound(1), client: r.Client, book: newLedger(), unfailing: true}
 	var running sync.WaitGroup

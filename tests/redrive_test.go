@@ -70,7 +70,7 @@ queues:
   orders` + suffix + `: {` + fifo + `dead_letter: {queue: failed` + suffix + `, max_receives: 1}}
   failed` + suffix + `: {` + strings.TrimSuffix(fifo, ", ") + `}
 `})
-			const n, rate = 100, 20
+			const n, rate = 200, 20 // so many that a restart on a busy machine comes to its end before they do
 			want := failAll(t, r, "orders"+suffix, n, extra)
 			begun := time.Now()
 			id := redrive(t, r, "failed"+suffix, fmt.Sprintf(`{"rate":%d}`, rate))
@@ -84,10 +84,10 @@ queues:
 					return s.Ready >= least, fmt.Sprintf("%+v", s)
 				})
 			}
-			moved(n / 5)
+			moved(n / 10)
 			r.Stop()
 			r.Restart()
-			if tr := transferOf(t, r, id); tr.State != "running" || tr.Copied < n/5 || tr.Copied > n/2 || tr.Total != n {
+			if tr := transferOf(t, r, id); tr.State != "running" || tr.Copied < n/10 || tr.Total != n {
 				t.Errorf("after a restart it is %+v", tr)
 			}
 			moved(n / 2)

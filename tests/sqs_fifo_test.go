@@ -85,15 +85,16 @@ func groupLock(t *testing.T, s *sqsScene) {
 	receive("g4")
 }
 
-// prefixRedelivery extends one of three in flight: only those before it come again.
+// prefixRedelivery has three in flight, of which the second stays so: only those before it come again.
 func prefixRedelivery(t *testing.T, s *sqsScene) {
 	url := s.fifo("a", "VisibilityTimeout", "1")
 	s.sendTo(url, "g", "g1", "g2", "g3", "g4")
-	got := s.receive(url, 3, 0)
+	got := s.receiveFor(url, 3, 0, 600)
 	if len(got) != 3 {
 		t.Fatalf("received %q", bodiesOf(got))
 	}
-	s.visibility(url, got[1], 600)
+	s.visibility(url, got[2], 1)
+	s.visibility(url, got[0], 1) // when its time is over, so is that of g3
 	if again := s.receive(url, 10, 20); strings.Join(bodiesOf(again), " ") != "g1" {
 		t.Errorf("while g2 is in flight came %q", bodiesOf(again))
 	}
@@ -111,14 +112,14 @@ func prefixRedelivery(t *testing.T, s *sqsScene) {
 
 // extension extends one of two in flight: the group stays locked when the other's time is over, as that one is behind.
 func extension(t *testing.T, s *sqsScene) {
-	url := s.fifo("a", "VisibilityTimeout", "1")
+	url := s.fifo("a", "VisibilityTimeout", "5") // within which g1 must be extended
 	s.sendTo(url, "g", "g1", "g2", "g3")
 	got := s.receive(url, 2, 0)
 	if len(got) != 2 {
 		t.Fatalf("received %q", bodiesOf(got))
 	}
 	s.visibility(url, got[0], 600)
-	if again := s.receive(url, 10, 2); len(again) != 0 {
+	if again := s.receive(url, 10, 6); len(again) != 0 {
 		t.Errorf("while g1 is in flight came %q", bodiesOf(again))
 	}
 	s.delete(url, got[0]) // extended in time, its handle holds

@@ -148,6 +148,7 @@ func moveAtARate(t *testing.T, s *sqsScene) {
 	s.redriven("a", "dead")
 	other := s.create("other")
 	s.sendMany(dead, 50)
+	start := time.Now()
 	handle := s.startMove("dead", "other", 5)
 	task := s.waitForTask("dead", "RUNNING")
 	if aws.ToString(task.TaskHandle) != handle || aws.ToInt32(task.MaxNumberOfMessagesPerSecond) != 5 || aws.ToInt64(task.ApproximateNumberOfMessagesToMove) != 50 {
@@ -155,7 +156,6 @@ func moveAtARate(t *testing.T, s *sqsScene) {
 	}
 	_, err := s.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{SourceArn: aws.String(s.arn("dead"))})
 	s.invalid(err, "There is already a task running. Only one active task is allowed for a source queue arn at a given time.")
-	start := time.Now()
 	harness.Until(t, "some messages to be moved", func() (bool, string) {
 		task = s.waitForTask("dead", "RUNNING")
 		return task.ApproximateNumberOfMessagesMoved >= 10, fmt.Sprint(task.ApproximateNumberOfMessagesMoved)

@@ -26,10 +26,7 @@ func TestSQSConsumer(t *testing.T) {
 
 	processed := map[string]bool{}
 	first := harness.Run(t, worker)
-	first.Stdout.Wait(t, "40% of the messages", 0, func(line string) bool {
-		take(t, line, processed)
-		return len(processed) >= total*4/10
-	})
+	takeUntil(t, first, processed, total*4/10)
 	first.Kill()
 	// What it printed before it died, it has processed.
 	for _, line := range first.Stdout.All() {
@@ -39,16 +36,25 @@ func TestSQSConsumer(t *testing.T) {
 		t.Error("the worker was done before it was killed")
 	}
 	second := harness.Run(t, worker)
-	second.Stdout.Wait(t, "the rest of the messages", 0, func(line string) bool {
-		take(t, line, processed)
-		return len(processed) == total
-	})
+	takeUntil(t, second, processed, total)
 	harness.Until(t, "the queue to be empty", func() (bool, string) {
 		c := s.counts(url)
 		return c == counts{"0", "0", "0"}, fmt.Sprint(c)
 	})
 	if problems := first.Stderr.String() + second.Stderr.String(); strings.TrimSpace(problems) != "" {
 		t.Errorf("the worker complained:\n%s", problems)
+	}
+}
+
+// takeUntil notes what a worker prints until so many messages are processed. Each 1,000 more may take as long as harness.Limit.
+func takeUntil(t *testing.T, worker *harness.Process, processed map[string]bool, want int) {
+	t.Helper()
+	for line := 0; len(processed) < want; line++ {
+		next := min(len(processed)+1000, want)
+		_, line = worker.Stdout.Wait(t, fmt.Sprintf("%d of %d messages", next, want), line, func(text string) bool {
+			take(t, text, processed)
+			return len(processed) >= next
+		})
 	}
 }
 

@@ -33,20 +33,23 @@ queues:
 }
 
 func delays(t *testing.T, s *sqsScene) {
-	url := s.create("a", "DelaySeconds", "1")
+	url := s.create("a", "DelaySeconds", "5")
 	start := time.Now()
 	s.send(url, "by the queue")
 	s.wantCounts(url, counts{"0", "0", "1"})
-	_, err := s.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("by itself"), DelaySeconds: 2})
+	_, err := s.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("by itself"), DelaySeconds: 6})
 	s.ok(err, "SendMessage")
 	// A zero of its own is not the same as none.
 	if a := s.call("SendMessage", map[string]any{"QueueUrl": url, "MessageBody": "at once", "DelaySeconds": 0}); a.Status != 200 {
 		t.Fatalf("SendMessage answered %s", a)
 	}
-	for i, want := range []string{"at once", "by the queue", "by itself"} {
+	for _, want := range []struct {
+		body  string
+		delay time.Duration
+	}{{"at once", 0}, {"by the queue", 5 * time.Second}, {"by itself", 6 * time.Second}} {
 		m := s.receiveOne(url)
-		if took := time.Since(start); *m.Body != want || took < time.Duration(i)*time.Second {
-			t.Errorf("%q came after %v, want %q after %ds", *m.Body, took, want, i)
+		if took := time.Since(start); *m.Body != want.body || took < want.delay {
+			t.Errorf("%q came after %v, want %q after %v", *m.Body, took, want.body, want.delay)
 		}
 	}
 	s.refused(s.call("SendMessage", map[string]any{"QueueUrl": url, "MessageBody": "x", "DelaySeconds": 901}), "InvalidParameterValue",

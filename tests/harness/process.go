@@ -142,10 +142,23 @@ func (p *Process) Wait(t testing.TB, limit time.Duration) int {
 	return 0
 }
 
-// Output runs a program to its end and returns its exit code.
+// Output runs a program to its end and returns its exit code. The test fails when the program has printed no line for 2*Limit; one
+// that prints as it goes along may take as long as it does.
 func Output(t testing.TB, c Command) (code int, stdout, stderr string) {
 	t.Helper()
 	p := Run(t, c)
-	code = p.Wait(t, 2*Limit)
-	return code, p.Stdout.String(), p.Stderr.String()
+	for p.Running() {
+		_, _, out := p.Stdout.from(0)
+		_, _, err := p.Stderr.from(0)
+		silence := time.NewTimer(2 * Limit)
+		select {
+		case <-p.done:
+		case <-out:
+		case <-err:
+		case <-silence.C:
+			t.Fatalf("%s still runs, and has printed nothing for %v", c.Path, 2*Limit)
+		}
+		silence.Stop()
+	}
+	return p.Wait(t, Limit), p.Stdout.String(), p.Stderr.String()
 }
