@@ -365,14 +365,6 @@ func schedule(delays ...time.Duration) endpoint.RetryPolicy {
 	return p
 }
 
-// closedURL is where nothing listens.
-func closedURL(t testing.TB) string {
-	t.Helper()
-	s := httptest.NewServer(http.NotFoundHandler())
-	defer s.Close()
-	return s.URL
-}
-
 // collectRaw starts a server on loopback and returns its URL.
 func collectRaw(t testing.TB, handler http.HandlerFunc) string {
 	t.Helper()

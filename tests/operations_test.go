@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -66,5 +67,27 @@ rules: [{name: all, when: {source: [s]}, targets: [{function: talks}]}]
 	line := r.Stderr.WaitFor(t, "Unsolicited response")
 	if !json.Valid([]byte(line)) || strings.Contains(line, "hello") { // what it says may be a secret
 		t.Errorf("the log has the line %s", line)
+	}
+}
+
+// TestProfilesOnAnyPort has the router choose the port of its profiles, which its log tells.
+func TestProfilesOnAnyPort(t *testing.T) {
+	t.Parallel()
+	r := harness.Start(t, harness.Options{Args: []string{"--debug-listen", "127.0.0.1:0"}})
+	var entry struct{ Address string }
+	if err := json.Unmarshal([]byte(r.Stderr.WaitFor(t, `"message":"profiles are served"`)), &entry); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+entry.Address+"/debug/pprof/cmdline", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || !strings.Contains(string(body), "--debug-listen") {
+		t.Errorf("%s answered %s %q, %v", entry.Address, res.Status, body, err)
 	}
 }

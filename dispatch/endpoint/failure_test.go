@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/signalbox-mq/signalbox/dispatch/endpoint"
 )
@@ -88,7 +89,8 @@ func TestDoReset(t *testing.T) {
 	}
 }
 
-// A connection that was kept and turns out dead: one repetition on a new one, within the attempt.
+// A connection that was kept and turns out dead: one repetition on a new one, within the attempt. The clock stands still, as in
+// TestDoKeepsConnections.
 func TestDoDeadConnection(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -107,32 +109,34 @@ func TestDoDeadConnection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var requests atomic.Int64
-			url := rawServer(t, func(n int, conn *net.TCPConn, r *bufio.Reader) {
-				if !readRequest(r) {
-					return
-				}
-				requests.Add(1)
-				if n > 1 {
-					_, _ = io.WriteString(conn, c.second)
-					return
-				}
-				_, _ = io.WriteString(conn, ok)
-				if readRequest(r) {
+			synctest.Test(t, func(t *testing.T) {
+				var requests atomic.Int64
+				url := rawServer(t, func(n int, conn *net.TCPConn, r *bufio.Reader) {
+					if !readRequest(r) {
+						return
+					}
 					requests.Add(1)
-					c.dying(conn)
+					if n > 1 {
+						_, _ = io.WriteString(conn, c.second)
+						return
+					}
+					_, _ = io.WriteString(conn, ok)
+					if readRequest(r) {
+						requests.Add(1)
+						c.dying(conn)
+					}
+				})
+				client := newClient(t, endpoint.ClientConfig{})
+				// A body of 0 length would let net/http repeat the request by itself.
+				if res := client.Do(t.Context(), request(url)); res.Class != endpoint.ClassNone || res.Phases.Reused || res.Phases.Resent {
+					t.Fatalf("first: %+v", res)
+				}
+				res := client.Do(t.Context(), request(url))
+				wantClass(t, res, c.class)
+				if n := requests.Load(); n != c.requests || res.Phases.Resent != c.resent {
+					t.Errorf("%d requests, resent %v; want %d, %v", n, res.Phases.Resent, c.requests, c.resent)
 				}
 			})
-			client := newClient(t, endpoint.ClientConfig{})
-			// A body of 0 length would let net/http repeat the request by itself.
-			if res := client.Do(t.Context(), request(url)); res.Class != endpoint.ClassNone || res.Phases.Reused || res.Phases.Resent {
-				t.Fatalf("first: %+v", res)
-			}
-			res := client.Do(t.Context(), request(url))
-			wantClass(t, res, c.class)
-			if n := requests.Load(); n != c.requests || res.Phases.Resent != c.resent {
-				t.Errorf("%d requests, resent %v; want %d, %v", n, res.Phases.Resent, c.requests, c.resent)
-			}
 		})
 	}
 }
@@ -154,12 +158,7 @@ func TestDoIdleConnectionClosed(t *testing.T) {
 
 func TestDoRefused(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	res := newClient(t, endpoint.ClientConfig{}).Do(t.Context(), request("http://"+l.Addr().String()))
+	res := newClient(t, endpoint.ClientConfig{}).Do(t.Context(), request("http://127.0.0.1:1/")) // nobody listens there
 	wantClass(t, res, endpoint.ClassRefused)
 	if res.Phases.Resent || res.Phases.Remote != "" || res.Phases.Total == 0 {
 		t.Errorf("%+v", res.Phases)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/netip"
 	"strings"
 	"sync"
@@ -91,6 +92,25 @@ func rawServer(t testing.TB, serve func(n int, c *net.TCPConn, r *bufio.Reader))
 		wg.Wait()
 	})
 	return "http://" + l.Addr().String() + "/"
+}
+
+// connectTime is what rawDial takes.
+const connectTime = time.Millisecond
+
+// rawDial is rawServer in memory, over net.Pipe, for virtual time. It tells the attempt of its beginning and its end, as a net.Dialer does.
+func rawDial(serve func(c net.Conn, r *bufio.Reader)) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		trace := httptrace.ContextClientTrace(ctx)
+		trace.ConnectStart(network, address)
+		<-time.After(connectTime)
+		near, far := net.Pipe()
+		go func() {
+			defer far.Close()
+			serve(far, bufio.NewReader(far))
+		}()
+		trace.ConnectDone(network, address, nil)
+		return near, nil
+	}
 }
 
 // readRequest reads one whole request and reports whether there was one.

@@ -2,6 +2,7 @@ package pattern_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -279,6 +280,10 @@ func agreesWithNaive(t *rapid.T, d dialect, met map[bool]int) {
 			}
 			text := d.pattern(t)
 			p, err := pattern.Compile([]byte(text))
+			if refused, ok := errors.AsType[*pattern.SyntaxError](err); ok && strings.Contains(refused.Reason, "$or makes too many combinations") &&
+				strings.Count(text, `"$or"`) > 1 {
+				continue // rightly; met tells if too many are
+			}
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}

@@ -19,6 +19,7 @@ func (r *router) serveProfiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.log.Info().Stringer("address", listener.Addr()).Msg("profiles are served")
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -38,31 +38,33 @@ func (t *terminal) lines() []string {
 // what was kept is there in order, a mark in the place of the rest.
 func TestPausedTerminal(t *testing.T) {
 	t.Parallel()
-	tty := &terminal{writing: make(chan struct{})}
-	d := NewDev(tty)
-	d.printf("early")
-	tty.paused.Lock()
-	end := d.start()
-	<-tty.writing
-	const printed = 3 * maxLines
-	for i := range printed {
-		d.printf("line %d", i) // returns, or the test hangs
-	}
-	tty.paused.Unlock()
-	end()
-	got := tty.lines()
-	if got[0] != "early" {
-		t.Fatalf("begins with %q", got[0])
-	}
-	for i, line := range got[1 : len(got)-1] {
-		if line != fmt.Sprintf("line %d", i) {
-			t.Fatalf("line %d is %q", i, line)
+	synctest.Test(t, func(t *testing.T) { // the end waits for a second only, in which it has to write all
+		tty := &terminal{writing: make(chan struct{})}
+		d := NewDev(tty)
+		d.printf("early")
+		tty.paused.Lock()
+		end := d.start()
+		<-tty.writing
+		const printed = 3 * maxLines
+		for i := range printed {
+			d.printf("line %d", i) // returns, or the test hangs
 		}
-	}
-	kept := len(got) - 2
-	if last := got[len(got)-1]; kept != maxLines || last != fmt.Sprintf("… %d lines left out", printed-kept) {
-		t.Errorf("%d lines were kept, then %q", kept, last)
-	}
+		tty.paused.Unlock()
+		end()
+		got := tty.lines()
+		if got[0] != "early" {
+			t.Fatalf("begins with %q", got[0])
+		}
+		for i, line := range got[1 : len(got)-1] {
+			if line != fmt.Sprintf("line %d", i) {
+				t.Fatalf("line %d is %q", i, line)
+			}
+		}
+		kept := len(got) - 2
+		if last := got[len(got)-1]; kept != maxLines || last != fmt.Sprintf("… %d lines left out", printed-kept) {
+			t.Errorf("%d lines were kept, then %q", kept, last)
+		}
+	})
 }
 
 // TestMarkIsWhereLinesAreMissing checks that lines after a gap come after its mark, and that bytes bound the buffer too.

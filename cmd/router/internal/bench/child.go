@@ -3,11 +3,10 @@ package bench
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,62 +102,48 @@ func environment() []string {
 	return append(env, fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0)))
 }
 
-// router starts the router on an empty store.
+// router starts the router on an empty store. It listens on ports of its own choice, which its log tells: a port that was looked for
+// before could be another's by the time it listens.
 func (l launcher) router(ctx context.Context, profiles bool) (*child, error) {
-	listen, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var debug string
-	if profiles {
-		if debug, err = freeAddress(ctx); err != nil {
-			return nil, err
-		}
-	}
+	const anyPort = "127.0.0.1:0"
 	c, err := l.launch(ctx, func(dir string) ([]string, error) {
-		args := []string{"serve", "--data", filepath.Join(dir, "data"), "--listen", listen, "--log-level", "warn", "--log-format", "json"}
-		if debug != "" {
-			args = append(args, "--debug-listen", debug)
+		args := []string{"serve", "--data", filepath.Join(dir, "data"), "--listen", anyPort, "--log-level", "info", "--log-format", "json"}
+		if profiles {
+			args = append(args, "--debug-listen", anyPort)
 		}
 		return args, nil
 	}, func(*exec.Cmd) error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	c.debug = debug
-	if c.address, err = parseAddress("http://" + listen); err == nil {
-		err = c.ready(ctx)
-	}
-	if err != nil {
+	if err := c.ready(ctx, profiles); err != nil {
 		return nil, errors.Join(err, c.stop())
 	}
 	return c, nil
 }
 
-// ready waits until the router is.
-func (c *child) ready(ctx context.Context) error {
+// ready waits until the router is, and has its addresses from its log.
+func (c *child) ready(ctx context.Context, profiles bool) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	transport := &http.Transport{DisableKeepAlives: true}
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address.host+"/readyz", nil)
-		if err != nil {
-			return err
+		listens := c.printed.address("ready")
+		if profiles {
+			c.debug = c.printed.address("profiles are served")
 		}
-		if res, err := transport.RoundTrip(req); err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
+		if listens != "" && (c.debug != "" || !profiles) {
+			var err error
+			c.address, err = parseAddress("http://" + listens)
+			return err
 		}
 		select {
 		case <-again.C:
 		case <-c.done:
 			return c.ended()
 		case <-ctx.Done():
-			return fmt.Errorf("the router was not ready on %s in time: %w\n%s", c.address.host, ctx.Err(), c.printed)
+			return fmt.Errorf("the router was not ready in time: %w\n%s", ctx.Err(), c.printed)
 		}
 	}
 }
@@ -199,16 +184,6 @@ func (l launcher) floor(ctx context.Context, synced bool) (*child, error) {
 	return c, nil
 }
 
-// freeAddress returns a loopback address that nobody listens on.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
 // tail keeps the end of what a child printed, for when it failed.
 type tail struct {
 	mu   sync.Mutex
@@ -232,4 +207,15 @@ func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return strings.TrimSpace(string(t.text))
+}
+
+// address is that of the first line of a log in JSON with the message, empty if there is none.
+func (t *tail) address(message string) string {
+	for line := range strings.Lines(t.String()) {
+		var entry struct{ Message, Address string }
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Message == message {
+			return entry.Address
+		}
+	}
+	return ""
 }

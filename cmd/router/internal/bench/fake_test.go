@@ -167,18 +167,24 @@ func serveFake(ctx context.Context, args []string) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST /", newFake())
-	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	server := &http.Server{Handler: mux}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	// The log's lines in the order that asks more of who reads them: profiles may be served after the router is ready.
+	l, err := net.Listen("tcp", *listen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, `{"level":"info","address":%q,"message":"ready"}`+"\n", l.Addr())
 	if *debug != "" {
 		l, err := net.Listen("tcp", *debug)
 		if err != nil {
 			return err
 		}
+		fmt.Fprintf(os.Stderr, `{"level":"info","address":%q,"message":"profiles are served"}`+"\n", l.Addr())
 		go func() { _ = http.Serve(l, mux) }()
 	}
-	server := &http.Server{Addr: *listen, Handler: mux}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -29,7 +29,7 @@ func tiny(t *testing.T, scenarios ...string) Options {
 	return Options{
 		Scenarios: scenarios, Bodies: []int{128}, Concurrency: []int{4}, Duration: 300 * time.Millisecond, Warmup: 20 * time.Millisecond,
 		Rounds: 2, Rate: 500, Messages: 1005, Floors: FloorsTrue, Dir: t.TempDir(), Binary: testBinary(t),
-		stallLimit: time.Second,
+		stallLimit: 30 * time.Second,
 	}
 }
 
@@ -106,30 +106,31 @@ func TestProfiles(t *testing.T) {
 func TestFloorsOnly(t *testing.T) {
 	t.Parallel()
 	o := tiny(t, "send")
-	o.Floors, o.Rounds, o.Duration = FloorsOnly, 1, 2*time.Second // a sync may take half a second
+	o.Floors, o.Rounds, o.Duration = FloorsOnly, 1, 2*time.Second // a busy machine may do nothing in less
 	r, err := Run(bounded(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x := r.Results[0]; r.Err() != nil || x.Server != nil || x.F1.Median <= 0 || x.F2.Median <= 0 {
+	// Whether a disk has synced anything in that time is no business of this test.
+	if x := r.Results[0]; r.Err() != nil || x.Server != nil || x.F1.Median <= 0 || x.F2 == nil {
 		t.Errorf("got %+v, %v", x, r.Err())
 	}
 }
 
-// against measures a server that runs already.
-func against(t *testing.T, h http.Handler, scenarios ...string) (*Report, error) {
+// against measures a server that runs already and takes messages for lost after the time of stall.
+func against(t *testing.T, h http.Handler, stall time.Duration, scenarios ...string) (*Report, error) {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	o := tiny(t, scenarios...)
-	o.Addr, o.Floors, o.Rounds = s.URL, FloorsFalse, 1
+	o.Addr, o.Floors, o.Rounds, o.stallLimit = s.URL, FloorsFalse, 1, stall
 	return Run(bounded(t), o)
 }
 
 func TestAnotherServer(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	r, err := against(t, f, ScenarioNames()...)
+	r, err := against(t, f, 30*time.Second, ScenarioNames()...)
 	if err != nil || r.Err() != nil {
 		t.Fatal(err, r.Err())
 	}
@@ -154,7 +155,7 @@ func TestErrorsAreNoticed(t *testing.T) {
 			_, _ = io.WriteString(w, "spoiled")
 			return true
 		}
-		r, err := against(t, f, scenario)
+		r, err := against(t, f, time.Second, scenario)
 		if err != nil {
 			t.Errorf("%s: %v", scenario, err)
 		} else if err := r.Err(); err == nil || !strings.Contains(err.Error(), operation+": the server answered 500: spoiled") {
@@ -173,7 +174,7 @@ func TestAServerThatAnswersErrorsOnlyIsLeftSoon(t *testing.T) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return true
 	}
-	r, err := against(t, f, "send", "receive-delete-1", "long-poll", "backlog")
+	r, err := against(t, f, time.Second, "send", "receive-delete-1", "long-poll", "backlog")
 	if err != nil || r.Err() == nil {
 		t.Error(err, r.Err())
 	}
@@ -182,8 +183,8 @@ func TestAServerThatAnswersErrorsOnlyIsLeftSoon(t *testing.T) {
 func TestLostMessagesAreNoticed(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	f.lose = 100
-	r, err := against(t, f, "receive-delete")
+	f.lose = 10 // a slow machine may send few
+	r, err := against(t, f, time.Second, "receive-delete")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func TestLostMessagesAreNoticed(t *testing.T) {
 
 func TestAServerWithoutSQS(t *testing.T) {
 	t.Parallel()
-	_, err := against(t, http.NotFoundHandler(), "send")
+	_, err := against(t, http.NotFoundHandler(), time.Second, "send")
 	if err == nil || !strings.Contains(err.Error(), "CreateQueue: the server answered 404") {
 		t.Errorf("the error is %v", err)
 	}
