@@ -288,7 +288,7 @@ func (d *Dispatcher) removeLocked(l *lane) {
 }
 
 // Disable stops attempts to an endpoint of a kind that is called (KindFunction, KindSubscription, KindDestination) until Enable, durably. Its
-// deliveries wait in their queue. Errors: catalog.ErrNotFound.
+// deliveries wait in their queue; this node starts none that comes after Disable has returned. Errors: catalog.ErrNotFound.
 func (d *Dispatcher) Disable(ctx context.Context, kind string, name catalog.Name, reason string) error {
 	return d.setDisabled(ctx, kind, name, &Disabling{By: ByOperator, Reason: reason, Since: d.broker.Now()}, 0)
 }
@@ -319,6 +319,9 @@ func (d *Dispatcher) setDisabled(ctx context.Context, kind string, name catalog.
 		})
 		if errors.Is(err, catalog.ErrConflict) && ctx.Err() == nil {
 			continue // deleted and made anew meanwhile
+		}
+		if err == nil {
+			d.catchUp() // what is published from now on finds it so
 		}
 		return err
 	}

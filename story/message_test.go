@@ -24,7 +24,6 @@ func TestTopic(t *testing.T) {
 		e.function("pager", endpoint.Endpoint{Retry: schedule(time.Hour)})
 		e.function("off", endpoint.Endpoint{})
 		must(t, e.d.Disable(context.Background(), dispatch.KindFunction, named("off"), ""))
-		over(0)
 		e.queue("q", queue.Definition{})
 		e.topic("alerts", topic.Subscription{Function: "pager"}, topic.Subscription{Function: "off"}, topic.Subscription{Queue: "q"},
 			topic.Subscription{Queue: "missing"})
@@ -45,7 +44,6 @@ func TestTopicWithoutAttempts(t *testing.T) {
 	virtual(t, func(t *testing.T, e *env) {
 		e.function("off", endpoint.Endpoint{})
 		must(t, e.d.Disable(context.Background(), dispatch.KindFunction, named("off"), ""))
-		over(0)
 		e.topic("alerts", topic.Subscription{Function: "off"})
 		published, err := e.topics.Publish(context.Background(), topic.Publish{
 			Topic: named("alerts"), Messages: []topic.Message{{Body: []byte("hello")}},
