@@ -101,9 +101,9 @@ func TestReadInfo(t *testing.T) {
 // Servers as they are set up, and what is made of them.
 func TestDial(t *testing.T) {
 	t.Parallel()
-	try := func(t *testing.T, url string) (report, error) {
+	try := func(t *testing.T, o Options) (report, error) {
 		t.Helper()
-		c, err := dial(t.Context(), Options{URL: url, DialTimeout: -1}, testLibrary)
+		c, err := dial(t.Context(), o, testLibrary)
 		if err != nil {
 			return report{}, err
 		}
@@ -112,13 +112,13 @@ func TestDial(t *testing.T) {
 	}
 	refused := func(t *testing.T, url, reason string) {
 		t.Helper()
-		if _, err := try(t, url); err == nil || !isRefusal(err) && !isInvalid(err) || !strings.Contains(err.Error(), reason) {
+		if _, err := try(t, Options{URL: url}); err == nil || !isRefusal(err) && !isInvalid(err) || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%s: %v, want a refusal with %q", url, err, reason)
 		}
 	}
 	accepted := func(t *testing.T, url, durability string) report {
 		t.Helper()
-		r, err := try(t, url)
+		r, err := try(t, Options{URL: url})
 		if err != nil || r.durability.String() != durability {
 			t.Errorf("%s: %+v, %v, want %s", url, r, err, durability)
 		}
@@ -186,7 +186,7 @@ func TestDial(t *testing.T) {
 			}
 		}
 		refused(t, urlOf(s), "NOAUTH")
-		if _, err := try(t, "redis://:hunter3@"+s.Addr()); err == nil || !isRefusal(err) || strings.Contains(err.Error(), "hunter") {
+		if _, err := try(t, Options{URL: "redis://:hunter3@" + s.Addr()}); err == nil || !isRefusal(err) || strings.Contains(err.Error(), "hunter") {
 			t.Errorf("wrong password: %v", err)
 		}
 		file := filepath.Join(t.TempDir(), "password")
@@ -202,7 +202,7 @@ func TestDial(t *testing.T) {
 	})
 	t.Run("nobody", func(t *testing.T) {
 		t.Parallel()
-		if _, err := try(t, "redis://127.0.0.1:1"); !errors.Is(err, queue.ErrUnavailable) || isRefusal(err) {
+		if _, err := try(t, Options{URL: "redis://127.0.0.1:1", DialTimeout: -1}); !errors.Is(err, queue.ErrUnavailable) || isRefusal(err) {
 			t.Errorf("nobody there: %v", err)
 		}
 	})

@@ -318,9 +318,9 @@ func (c *client) newMaster(node *redis.Client) *master {
 		m.addr = "master " + c.settings.master
 	}
 	confirm := c.report.confirmation
-	m.plain = &line{node: node.WithTimeout(replyTimeout), senders: senders, running: &c.running, silent: &m.silent}
+	m.plain = &line{node: node.WithTimeout(c.reply), senders: senders, running: &c.running, silent: &m.silent}
 	m.durable = &line{
-		node: node.WithTimeout(replyTimeout + c.confirm), senders: senders, running: &c.running, silent: &m.silent,
+		node: node.WithTimeout(c.reply + c.confirm), senders: senders, running: &c.running, silent: &m.silent,
 		confirm: confirm, confirmMS: c.confirm.Milliseconds(),
 		unconfirmed: func(err error) {
 			if err != nil {

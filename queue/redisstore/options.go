@@ -54,6 +54,8 @@ type Options struct {
 	// Log receives what an operator should know: what was found at the start, what was lost and found again. It may be called
 	// by several goroutines at once and must not call the store.
 	Log func(LogLevel, string)
+
+	reply time.Duration // replyTimeout of tests that have a server do much at once; zero for that
 }
 
 // LogLevel is the weight of a message for Options.Log.
@@ -120,6 +122,7 @@ type settings struct {
 	sentinelPassword  string
 	durability        Durability
 	confirm, connect  time.Duration
+	reply             time.Duration
 	dialFor, retryFor time.Duration
 	log               func(LogLevel, string)
 	passwordFile      string
@@ -160,8 +163,11 @@ func invalid(field, format string, args ...any) error {
 // holds a part of the password if that has characters that should have been percent-encoded.
 func (o Options) settings(getenv func(string) string) (settings, error) {
 	s := settings{
-		mode: modeAuto, namespace: DefaultNamespace, confirm: defaultConfirmTimeout, connect: defaultConnectTimeout,
+		mode: modeAuto, namespace: DefaultNamespace, confirm: defaultConfirmTimeout, connect: defaultConnectTimeout, reply: o.reply,
 		dialFor: o.DialTimeout, retryFor: o.RetryFor, log: o.Log, unfinished: o.Unfinished,
+	}
+	if s.reply == 0 {
+		s.reply = replyTimeout
 	}
 	if s.dialFor == 0 {
 		s.dialFor = defaultDialTimeout

@@ -9,8 +9,8 @@ import (
 	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
-// inMemory are servers that keep nothing on disk.
-var inMemory = redistest.Options{NoSave: true, NodeTimeout: 1500 * time.Millisecond}
+// inMemory are servers that keep nothing on disk. On a busy machine one may stand still for seconds, and is not to be replaced for that.
+var inMemory = redistest.Options{NoSave: true, NodeTimeout: 5 * time.Second}
 
 // urlOf is the URL of a store on these servers, or of one that these Sentinels know.
 func urlOf(servers ...*redistest.Server) string {

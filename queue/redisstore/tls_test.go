@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -68,7 +69,12 @@ func TestTLS(t *testing.T) {
 		"?insecure=true": "",
 		"?ca=" + cert:    "",
 	} {
-		_, err := dial(t.Context(), Options{URL: url + query, DialTimeout: -1}, testLibrary)
+		var err error
+		eventually(t, "the server answers in time", func() bool {
+			_, err = dial(t.Context(), Options{URL: url + query, DialTimeout: -1}, testLibrary)
+			late, ok := errors.AsType[net.Error](err)
+			return !ok || !late.Timeout()
+		})
 		if err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%q: %v, want %q", query, err, reason)
 		}

@@ -320,7 +320,8 @@ func (w *worker) settle(todo []queue.Settlement, of []*fate) {
 	}
 }
 
-// drain receives all there is, for at most a minute, until the queues are empty and say so.
+// drain receives all there is, for at most a minute, until the queues are empty and say so. What a receive leased whose reply was lost
+// comes again in that time.
 func (l *load) drain() error {
 	w := &worker{load: l, store: l.stores[0], number: -1, last: time.Now()}
 	l.stop = make(chan struct{})
@@ -340,7 +341,7 @@ func (l *load) drain() error {
 		got := 0
 		for q, kind := range all {
 			for {
-				messages, fs, err := w.receive(q, kind, 50, time.Minute)
+				messages, fs, err := w.receive(q, kind, 50, l.visibility)
 				if err != nil || len(messages) == 0 {
 					break
 				}

@@ -41,7 +41,7 @@ func usedSlots(t *testing.T, g *redistest.ClusterGroup) []int {
 // Slots that are in use move between masters, and back and forth, while everything goes on.
 func TestReshardUnderLoad(t *testing.T) {
 	t.Parallel()
-	g := redistest.Cluster(t, 3, 1, redistest.Options{NoSave: true})
+	g := redistest.Cluster(t, 3, 1, redistest.Options{NoSave: true, NodeTimeout: 5 * time.Second}) // no failover
 	url := clusterURL(g, "replicas:1")
 	l := newLoad(open(t, url), open(t, url))
 	l.start()

@@ -57,9 +57,29 @@ func Cluster(t testing.TB, masters, replicasPerMaster int, opts Options) *Cluste
 	// Each meets each: that others exist would spread by gossip too, in seconds.
 	for i, s := range g.Nodes {
 		for _, other := range g.Nodes[:i] {
-			s.must("CLUSTER", "MEET", other.Host, other.Port, other.busPort)
+			s.meet(other)
 		}
 	}
+	// On a busy machine one of two may have forgotten the other before they were done, which happens after the node timeout. One that is
+	// met already does not mind.
+	harness.Until(t, "nodes that know each other", func() (bool, string) {
+		all := true
+		var vs views
+		for _, s := range g.Nodes {
+			v, err := viewOf(s)
+			if err != nil {
+				return false, err.Error()
+			}
+			vs = append(vs, v)
+			for i, other := range g.Nodes {
+				if _, ok := v.nodes[g.ids[i]]; !ok {
+					all = false
+					s.meet(other)
+				}
+			}
+		}
+		return all, vs.String()
+	})
 	for i, s := range g.Nodes[masters:] {
 		master := g.ids[g.shard[masters+i]]
 		harness.Until(t, "a replica that knows its master", func() (bool, string) {
@@ -69,6 +89,12 @@ func Cluster(t testing.TB, masters, replicasPerMaster int, opts Options) *Cluste
 	}
 	g.WaitReady()
 	return g
+}
+
+// meet tells a node of another.
+func (s *Server) meet(other *Server) {
+	s.t.Helper()
+	s.must("CLUSTER", "MEET", other.Host, other.Port, other.busPort)
 }
 
 // Addrs are the addresses of all nodes.

@@ -3,13 +3,17 @@ package redistest_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/signalbox-mq/signalbox/tests/redistest"
 )
 
+// nodeTimeout is for groups that must not fail over before a test has them do it.
+const nodeTimeout = 3 * time.Second
+
 func TestClusterFailsOver(t *testing.T) {
 	t.Parallel()
-	g := redistest.Cluster(t, 3, 1, redistest.Options{NoSave: true})
+	g := redistest.Cluster(t, 3, 1, redistest.Options{NoSave: true, NodeTimeout: nodeTimeout})
 	if got := g.Masters(); len(got) != 3 || got[0] != g.Nodes[0] {
 		t.Fatalf("%d masters at the start", len(got))
 	}
@@ -42,7 +46,7 @@ func TestClusterFailsOver(t *testing.T) {
 
 func TestPausedMasterIsReplaced(t *testing.T) {
 	t.Parallel()
-	g := redistest.Cluster(t, 3, 1, redistest.Options{NoSave: true})
+	g := redistest.Cluster(t, 3, 1, redistest.Options{NoSave: true, NodeTimeout: nodeTimeout})
 	old := g.MasterOf(0)
 	old.Pause()
 	master := g.WaitFailover(old)
@@ -59,7 +63,7 @@ func TestPausedMasterIsReplaced(t *testing.T) {
 
 func TestReshard(t *testing.T) {
 	t.Parallel()
-	g := redistest.Cluster(t, 3, 0, redistest.Options{NoSave: true})
+	g := redistest.Cluster(t, 3, 0, redistest.Options{NoSave: true, NodeTimeout: nodeTimeout})
 	const keys = 250
 	client := g.Client()
 	for i := range keys {

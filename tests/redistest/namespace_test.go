@@ -56,7 +56,7 @@ func TestNamespaceIsANetworkOfItsOwn(t *testing.T) {
 func TestSentinelReplacesAMasterThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	network := redistest.Namespaces(t, 3)
-	g := redistest.Sentinel(t, 2, redistest.Options{NoSave: true, Network: network})
+	g := redistest.Sentinel(t, 2, redistest.Options{NoSave: true, NodeTimeout: nodeTimeout, Network: network})
 	network.Cut(0)
 	old := g.Servers[0]
 	master := g.WaitFailover(old)
@@ -75,7 +75,7 @@ func TestClusterSplit(t *testing.T) {
 	t.Parallel()
 	const router = 6 // the node without a server
 	network := redistest.Namespaces(t, 7)
-	g := redistest.Cluster(t, 3, 1, redistest.Options{NoSave: true, Network: network})
+	g := redistest.Cluster(t, 3, 1, redistest.Options{NoSave: true, NodeTimeout: nodeTimeout, Network: network})
 	old := g.Nodes[0]
 	client := redis.NewClient(&redis.Options{Addr: old.Addr(), Dialer: network.Nodes[router].DialContext, MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })

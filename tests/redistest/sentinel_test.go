@@ -8,7 +8,7 @@ import (
 
 func TestSentinelFailsOver(t *testing.T) {
 	t.Parallel()
-	g := redistest.Sentinel(t, 2, redistest.Options{NoSave: true})
+	g := redistest.Sentinel(t, 2, redistest.Options{NoSave: true, NodeTimeout: nodeTimeout})
 	old := g.Master()
 	if old != g.Servers[0] {
 		t.Fatalf("the first master is %s", old.Addr())

@@ -23,7 +23,7 @@ type Node struct {
 var _ catalog.Follower = (*Node)(nil)
 
 // lease is how long others wait for a node.
-const lease = time.Second
+const lease = 3 * time.Second
 
 // Node returns the backend of another node.
 func (m *Memory) Node() *Node {
