@@ -58,7 +58,7 @@ type env struct {
 // newEnv makes an environment on Pebble in memory, which is closed when the test ends.
 func newEnv(t testing.TB) *env {
 	t.Helper()
-	store, err := pebblestore.Open("", pebblestore.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 4 << 20})
+	store, err := pebblestore.Open("", pebblestore.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 4 << 20, NoTicks: true})
 	if err != nil {
 		t.Fatal(err)
 	}

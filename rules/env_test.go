@@ -86,7 +86,7 @@ func newEnvWith(tb testing.TB, config rules.Config) *env {
 
 func (e *env) open() {
 	e.tb.Helper()
-	store, err := pebblestore.Open("data", pebblestore.Options{FS: e.fs, CacheBytes: 1 << 20, MemTableBytes: 16 << 20})
+	store, err := pebblestore.Open("data", pebblestore.Options{FS: e.fs, CacheBytes: 1 << 20, MemTableBytes: 16 << 20, NoTicks: true})
 	if err != nil {
 		e.tb.Fatal(err)
 	}

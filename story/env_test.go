@@ -120,7 +120,7 @@ type env struct {
 
 func newEnv(t testing.TB, inMemory bool) *env {
 	t.Helper()
-	store, err := pebblestore.Open("", pebblestore.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 4 << 20})
+	store, err := pebblestore.Open("", pebblestore.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 4 << 20, NoTicks: true})
 	if err != nil {
 		t.Fatal(err)
 	}

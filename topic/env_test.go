@@ -73,7 +73,7 @@ func newEnv(tb testing.TB) *env {
 // newEnvOn is newEnv with a backend of the definitions.
 func newEnvOn(tb testing.TB, backend catalog.Backend) *env {
 	tb.Helper()
-	store, err := pebblestore.Open("data", pebblestore.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 16 << 20})
+	store, err := pebblestore.Open("data", pebblestore.Options{FS: vfs.NewMem(), CacheBytes: 1 << 20, MemTableBytes: 16 << 20, NoTicks: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -93,6 +93,9 @@ func (s *Store) engineOptions(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 			},
 		},
 	}
+	if s.opts.NoTicks {
+		o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+	}
 	// What is just being flushed is mostly gone before long, and not worth the time of compressing it.
 	o.Levels[0].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 	for i := range o.Levels {

@@ -22,6 +22,9 @@ type Options struct {
 	BallastBytes int64
 	// FreeSpace tells how many bytes are free, instead of the file system. It is called often and must be fast.
 	FreeSpace func() (uint64, error)
+	// NoTicks leaves out what the engine looks after ten times a second, which is for nothing while it has nothing to compact. It is for
+	// tests in virtual time, in which days pass.
+	NoTicks bool
 	// Unfinished opens a store also if a migration to it has not ended; see queue.Importer.
 	Unfinished bool
 	// Fatal is called once, when the store has stopped after a fault that it may not survive, such as a failed fsync. All
