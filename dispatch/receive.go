@@ -77,7 +77,7 @@ func (d *Dispatcher) receive(ctx context.Context, l *lane, s *spec, n, ahead int
 	d.wantLocked(l)
 	// Another receive, or the watcher, may have something to do for the loop.
 	kick := l.queued || len(d.watch) > 0 || len(d.line) > 0
-	stopping := d.stopping
+	unwanted := d.stopping || l.disabled != nil // some may have come after Disable had returned
 	d.mu.Unlock()
 
 	if d.faulted(ctx, l, err) {
@@ -91,7 +91,7 @@ func (d *Dispatcher) receive(ctx context.Context, l *lane, s *spec, n, ahead int
 	}
 	for i, chain := range chains {
 		switch {
-		case stopping: // nothing was attempted, so there is no need to let the lease run out
+		case unwanted: // nothing was attempted, so there is no need to let the lease run out
 			d.giveBack(l, chain, len(chain)-1)
 		case i == len(chains)-1:
 			d.runChain(ctx, l, s, chain)
