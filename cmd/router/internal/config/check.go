@@ -269,20 +269,17 @@ func (d *decoder) settings(root place, doc *document, c *Config) {
 	c.AWS.PurgeWait = wait("aws.purge_wait", doc.AWS.PurgeWait, DefaultPurgeWait)
 	c.AWS.PurgeGiven = doc.AWS.PurgeWait != nil
 	c.AWS.RecreateWait = wait("aws.recreate_wait", doc.AWS.RecreateWait, DefaultRecreateWait)
-	switch c.AWS.HTTPSuccess = doc.AWS.HTTPSuccess; c.AWS.HTTPSuccess {
-	case "":
-		c.AWS.HTTPSuccess = topic.Success2xx
-	case topic.Success2xx, topic.SuccessBelow500:
-	default:
-		bad("aws.http_success", "must be "+topic.Success2xx+" or "+topic.SuccessBelow500)
+	choice := func(field, given, standard, other string) string {
+		if given == "" {
+			return standard
+		}
+		if given != standard && given != other {
+			bad(field, "must be "+standard+" or "+other)
+		}
+		return given
 	}
-	switch c.AWS.Signatures = doc.AWS.Signatures; c.AWS.Signatures {
-	case "":
-		c.AWS.Signatures = topic.SignAll
-	case topic.SignAll, topic.SignHTTP:
-	default:
-		bad("aws.signatures", "must be "+topic.SignAll+" or "+topic.SignHTTP)
-	}
+	c.AWS.HTTPSuccess = choice("aws.http_success", doc.AWS.HTTPSuccess, topic.Success2xx, topic.SuccessBelow500)
+	c.AWS.Signatures = choice("aws.signatures", doc.AWS.Signatures, topic.SignAll, topic.SignHTTP)
 	var err error
 	if c.Egress, err = endpoint.ParseAllow(doc.Egress.Allow); err != nil {
 		d.report(d.locate(root, "egress"), err)
