@@ -47,6 +47,9 @@ func TestAWSSettings(t *testing.T) {
 		if r.aws != test.want {
 			t.Errorf("%s: %+v, want %+v", what, r.aws, test.want)
 		}
+		if http := test.want.Signatures == "http"; r.topics.SignHTTPOnly != http {
+			t.Errorf("%s: only URLs have signatures is %v, want %v", what, r.topics.SignHTTPOnly, http)
+		}
 		if err := r.closeStore(); err != nil {
 			t.Error(err)
 		}
